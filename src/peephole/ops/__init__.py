@@ -1,0 +1,14 @@
+"""Running a cell over a batch of sequences: one door, several backends behind it."""
+
+from __future__ import annotations
+
+from peephole.ops.dispatch import BackendInfo as BackendInfo
+from peephole.ops.dispatch import Choice as Choice
+from peephole.ops.dispatch import backends as backends
+from peephole.ops.dispatch import choose_backend as choose_backend
+from peephole.ops.request import Output as Output
+from peephole.ops.request import Request as Request
+from peephole.ops.run import run as run
+from peephole.ops.sequences import Sequences as Sequences
+
+__all__ = ["BackendInfo", "Choice", "Output", "Request", "Sequences", "backends", "choose_backend", "run"]

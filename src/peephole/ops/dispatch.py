@@ -1,0 +1,126 @@
+"""Which backend runs a call, and why. Everything here can be called and read by a user."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.metadata
+import importlib.util
+import sys
+from collections.abc import Iterable
+
+from peephole.equations import Cell
+from peephole.errors import BackendUnavailable, check_choice
+from peephole.ops.torch_backend import torch_kernel
+
+NAMES = ("torch", "reference")  # in the order in which "auto" asks them
+
+
+@dataclasses.dataclass(frozen=True)
+class BackendInfo:
+    """A backend of this installation.
+
+    Attributes:
+        name: what `backend=` takes.
+        available: whether it can run here at all.
+        detail: what it is, or why it cannot run.
+    """
+
+    name: str
+    available: bool
+    detail: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    """The backend that runs a call.
+
+    Attributes:
+        name: the backend.
+        refused: backend → why it was passed over, for those asked before it.
+    """
+
+    name: str
+    refused: dict[str, str]
+
+
+def backends() -> list[BackendInfo]:
+    """List the backends, available or not, in the order in which ``"auto"`` asks them."""
+    has_torch = "torch" in sys.modules or importlib.util.find_spec("torch") is not None
+    detail = (
+        f"torch {importlib.metadata.version('torch')}: its own LSTM, GRU and RNN"
+        if has_torch
+        else 'PyTorch is not installed: pip install "peephole[train]"'
+    )
+    return [
+        BackendInfo("torch", has_torch, detail),
+        BackendInfo(
+            "reference", True, "the equations, step by step, on NumPy or torch; any cell, any device"
+        ),
+    ]
+
+
+def choose_backend(
+    cell: Cell,
+    *,
+    backend: str = "auto",
+    array: str = "torch",
+    device: str = "cpu",
+    dtype: str = "float32",
+    recurrent_mask: bool = False,
+    save: Iterable[str] = (),
+    clamp: bool = False,
+) -> Choice:
+    """Say which backend runs a call: a pure function of what is asked.
+
+    Args:
+        cell: the cell to run.
+        backend: ``"auto"``, or a backend that must be honoured.
+        array: ``"torch"`` or ``"numpy"``: what the rows are.
+        device: ``"cpu"``, ``"cuda"`` …
+        dtype: ``"float32"``, ``"float64"``, ``"bfloat16"`` …
+        recurrent_mask: whether recurrent dropout is applied.
+        save: names of values to return for every step.
+        clamp: whether values are held.
+
+    Raises:
+        BackendUnavailable: the named backend cannot do it; the message says why, and which can.
+        OptionError: no backend has that name.
+
+    Example:
+        >>> from peephole import cells
+        >>> choose_backend(cells.PeepholeLSTM())
+        Choice(name='reference', refused={'torch': 'torch has no kernel for PeepholeLSTM'})
+    """
+    check_choice("choose_backend", "backend", backend, ("auto", *NAMES))
+    check_choice("choose_backend", "array", array, ("torch", "numpy"))
+    refused: dict[str, str] = {}
+    for name in NAMES:
+        reason = _refusal(name, cell, array, recurrent_mask, tuple(save), clamp)
+        if reason is not None:
+            refused[name] = reason
+        elif backend in ("auto", name):
+            passed = {other: why for other, why in refused.items() if backend == "auto"}
+            return Choice(name, passed)
+    able = ", ".join(name for name in NAMES if name not in refused)
+    raise BackendUnavailable(
+        f"{type(cell).__name__}: backend {backend!r} cannot run this ({refused[backend]}, {array} arrays, {dtype} on {device}); "
+        f"able here: {able}",
+        hint="pass backend='auto' to let peephole choose",
+    )
+
+
+def _refusal(
+    name: str, cell: Cell, array: str, recurrent_mask: bool, save: tuple[str, ...], clamp: bool
+) -> str | None:
+    if name == "reference":
+        return None
+    if array != "torch":
+        return "it runs torch tensors only"
+    if torch_kernel(cell) is None:
+        option = "".join(f"{key}={value!r}" for key, value in cell.options.items() if type(cell)() != cell)
+        return f"torch has no kernel for {type(cell).__name__}{f'({option})' if option else ''}"
+    if recurrent_mask:
+        return "torch's kernels have no recurrent dropout"
+    if save or clamp:
+        return "torch's kernels neither return nor hold gates"
+    return None

@@ -1,0 +1,18 @@
+"""Fixtures shared by all tests."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Path:
+    """The folder of real corpora; the test skips, with the reason, where it is absent."""
+    root = Path(__file__).resolve().parents[1]
+    folder = Path(os.environ.get("PEEPHOLE_DATA", root.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"needs the real corpora: set PEEPHOLE_DATA (looked in {folder})")
+    return folder

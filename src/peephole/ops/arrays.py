@@ -32,6 +32,11 @@ def concatenate(arrays: Sequence[Array]) -> Array:
     return torch.cat(list(arrays))
 
 
+def broadcast(array: Array, shape: tuple[int, int]) -> Array:
+    """A view of `array` with `shape`."""
+    return np.broadcast_to(array, shape) if kind_of(array) == "numpy" else array.broadcast_to(shape)
+
+
 def empty_rows(like: Array, width: int) -> Array:
     """An array `[0, width]` of the kind, dtype and device of `like`."""
     return np.empty((0, width), like.dtype) if kind_of(like) == "numpy" else like.new_empty((0, width))

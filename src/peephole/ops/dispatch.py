@@ -88,8 +88,8 @@ def choose_backend(
 
     Example:
         >>> from peephole import cells
-        >>> choose_backend(cells.PeepholeLSTM())
-        Choice(name='reference', refused={'torch': 'torch has no kernel for PeepholeLSTM'})
+        >>> choose_backend(cells.CoupledLSTM())
+        Choice(name='reference', refused={'torch': 'torch has no kernel for CoupledLSTM'})
     """
     check_choice("choose_backend", "backend", backend, ("auto", *NAMES))
     check_choice("choose_backend", "array", array, ("torch", "numpy"))
@@ -117,8 +117,7 @@ def _refusal(
     if array != "torch":
         return "it runs torch tensors only"
     if torch_kernel(cell) is None:
-        option = "".join(f"{key}={value!r}" for key, value in cell.options.items() if type(cell)() != cell)
-        return f"torch has no kernel for {type(cell).__name__}{f'({option})' if option else ''}"
+        return f"torch has no kernel for {cell if cell.options else type(cell).__name__}"
     if recurrent_mask:
         return "torch's kernels have no recurrent dropout"
     if save or clamp:

@@ -8,7 +8,7 @@ import numpy as np
 
 from peephole.equations import Cell, Expression, Matrix, trace
 from peephole.equations.evaluate import evaluate
-from peephole.ops.arrays import Array, concatenate, empty_rows, kind_of
+from peephole.ops.arrays import Array, broadcast, concatenate, empty_rows, kind_of
 from peephole.ops.request import Output, Request
 
 
@@ -66,15 +66,17 @@ def run_reference(request: Request) -> Output:
 def _step(request: Request, pre: _Pre, previous: Mapping[str, Array], at: slice) -> dict[str, Array]:
     cell, weights = request.cell, pre.weights
     if request.clamp:
-        held = {name: _at(value, at, request.rows) for name, value in request.clamp.items()}
+        held = {name: _at(value, at, request) for name, value in request.clamp.items()}
         return evaluate(trace(cell), pre.product, previous, weights.own_value, held)
     own = (weights.own,) if cell.parameters else ()
     return dict(cell.step(pre, _Named(previous), *own).values)
 
 
-def _at(value: Array, at: slice, rows: Array) -> Array:
-    """The part of a held value that belongs to the rows `at`; a value without a row axis holds for all."""
-    return value[at] if value.ndim == 2 and value.shape[0] == rows.shape[0] else value
+def _at(value: Array, at: slice, request: Request) -> Array:
+    """The part `[n, H]` of a held value that belongs to the rows `at`; a value without a row axis holds for all."""
+    if value.ndim == 2 and value.shape[0] == request.rows.shape[0]:
+        value = value[at]
+    return broadcast(value, (at.stop - at.start, request.hidden_size))
 
 
 class _Named:

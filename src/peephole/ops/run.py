@@ -43,7 +43,7 @@ def run(
         recurrent_mask: `[N, P]`, multiplies the operand of every recurrent product at every step (variational dropout,
             Gal & Ghahramani 2016), already scaled by 1 / (1 − p).
         save: names of values (`cell.values`) to return for every row.
-        clamp: values to hold, name → array that broadcasts to `[R, H]`; later equations see the held value (h: before projection).
+        clamp: values to hold, name → array that broadcasts to `[R, H]`; later equations see it (h: before projection).
         want_state: False when final states are not needed; lets a backend take a path that does not know them.
 
     Returns:

@@ -1,51 +1,70 @@
-"""Evaluating a traced cell on arrays, with some of its values held.
+"""Evaluating expressions on arrays.
 
-`cell.step` computes a step; this does the same from the graph, and can replace a named value by another wherever
-later equations use it.
+`cell.step` computes a step; `evaluate` does the same from the traced graph, and can hold a named value: replace it by another
+wherever later equations use it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from peephole.equations.expression import PRODUCTS, Expression
 from peephole.equations.functions import Value, apply
 from peephole.equations.trace import Trace
 
 
+def compute(
+    roots: Iterable[Expression],
+    known: dict[Expression, Value],
+    leaf: Callable[[Expression], Value],
+    product: Callable[[Expression, Value], Value],
+) -> list[Value]:
+    """Compute expressions, each node once.
+
+    Args:
+        roots: the expressions.
+        known: values of nodes that are not computed; what is computed is added to it.
+        leaf: gives the value of a ``previous``, ``parameter`` or ``gradient`` leaf.
+        product: computes an ``input``, ``recurrent`` or ``matrix`` node from the value of its operand (None for ``input``).
+
+    Returns:
+        The values of `roots`, in their order.
+    """
+    roots = list(roots)
+    stack = roots[::-1]
+    while stack:
+        node = stack[-1]
+        if node in known:
+            stack.pop()
+        elif missing := [operand for operand in node.operands if operand not in known]:
+            stack.extend(reversed(missing))
+        else:
+            operands = [known[operand] for operand in node.operands]
+            if node.operation == "constant":
+                known[node] = node.number
+            elif node.operation in PRODUCTS:
+                known[node] = product(node, operands[0] if operands else None)
+            else:
+                known[node] = apply(node.operation, *operands) if operands else leaf(node)
+    return [known[root] for root in roots]
+
+
 def evaluate(
     traced: Trace,
+    leaf: Callable[[Expression], Value],
     product: Callable[[Expression, Value], Value],
-    previous: Mapping[str, Value],
-    own: Callable[[str], Value],
     held: Mapping[str, Value],
 ) -> dict[str, Value]:
-    """Compute all values of one step.
+    """Compute all values of one step, some of them held.
 
     Args:
         traced: the equations.
-        product: computes an ``input``, ``recurrent`` or ``matrix`` node from the value of its operand (None for ``input``).
-        previous: states before the step, name → `[N, H]`.
-        own: value of a declared parameter from its label ``name.part``.
-        held: values to hold, name → array that broadcasts to `[N, H]`.
+        leaf: as in `compute`.
+        product: as in `compute`.
+        held: values to hold, name → array `[N, H]`.
 
     Returns:
         name → `[N, H]`, in the order of `traced.values`.
     """
-    kept = {traced.values[name]: value for name, value in held.items()}
-    known: dict[Expression, Value] = {}
-    for node in traced.nodes():
-        operands = [known[operand] for operand in node.operands]
-        if node in kept:
-            known[node] = kept[node]
-        elif node.operation == "constant":
-            known[node] = node.number
-        elif node.operation == "previous":
-            known[node] = previous[node.label]
-        elif node.operation == "parameter":
-            known[node] = own(node.label)
-        elif node.operation in PRODUCTS:
-            known[node] = product(node, operands[0] if operands else None)
-        else:
-            known[node] = apply(node.operation, *operands)
-    return {name: known[node] for name, node in traced.values.items()}
+    known = {traced.values[name]: value for name, value in held.items()}
+    return dict(zip(traced.values, compute(traced.values.values(), known, leaf, product), strict=True))

@@ -55,7 +55,7 @@ def maximum(x: Value, y: Value) -> Value:
 
 
 def apply(operation: str, *operands: Value) -> Value:
-    """Apply a pointwise operation of the language by its name in `expression.UNARY` or `BINARY`."""
+    """Apply a pointwise operation by its name in `expression.UNARY` or `BINARY`, or ``positive``: 1 where x > 0, otherwise 0."""
     arithmetic = _ARITHMETIC.get(operation)
     return arithmetic(*operands) if arithmetic else _apply(operation, *operands)
 
@@ -99,4 +99,5 @@ _ARITHMETIC: dict[str, Callable[..., Value]] = {
     "divide": lambda x, y: x / y,
     "negate": lambda x: -x,
     "abs": abs,
+    "positive": lambda x: (x > 0) * 1.0 if isinstance(x, (int, float)) else (x > 0) + 0 * x,
 }

@@ -67,7 +67,11 @@ def _step(request: Request, pre: _Pre, previous: Mapping[str, Array], at: slice)
     cell, weights = request.cell, pre.weights
     if request.clamp:
         held = {name: _at(value, at, request) for name, value in request.clamp.items()}
-        return evaluate(trace(cell), pre.product, previous, weights.own_value, held)
+
+        def leaf(node: Expression) -> Array:
+            return previous[node.label] if node.operation == "previous" else weights.own_value(node.label)
+
+        return evaluate(trace(cell), leaf, pre.product, held)
     own = (weights.own,) if cell.parameters else ()
     return dict(cell.step(pre, _Named(previous), *own).values)
 

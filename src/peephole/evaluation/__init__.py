@@ -1,0 +1,59 @@
+"""How good a classifier is, and whether its probabilities can be believed. NumPy only; figures need an extra."""
+
+from __future__ import annotations
+
+from peephole.evaluation.calibration import (
+    BINS,
+    TEMPERATURE_RANGE,
+    CalibrationBin,
+    apply_temperature,
+    cross_fitted_calibration,
+    expected_calibration_error,
+    fit_temperature,
+    reliability_bins,
+)
+from peephole.evaluation.errors_file import Mistake, find_mistakes, write_errors
+from peephole.evaluation.evaluation import Evaluation, LengthBin, evaluate
+from peephole.evaluation.metrics import (
+    ClassScores,
+    Interval,
+    accuracy_interval,
+    class_scores,
+    confusion_matrix,
+    log_loss,
+    macro_f1,
+    macro_recall,
+    roc_auc,
+)
+from peephole.evaluation.report import report_html, write_report
+from peephole.evaluation.text import summary_rich, summary_text
+
+__all__ = [
+    "BINS",
+    "TEMPERATURE_RANGE",
+    "CalibrationBin",
+    "ClassScores",
+    "Evaluation",
+    "Interval",
+    "LengthBin",
+    "Mistake",
+    "accuracy_interval",
+    "apply_temperature",
+    "class_scores",
+    "confusion_matrix",
+    "cross_fitted_calibration",
+    "evaluate",
+    "expected_calibration_error",
+    "find_mistakes",
+    "fit_temperature",
+    "log_loss",
+    "macro_f1",
+    "macro_recall",
+    "reliability_bins",
+    "report_html",
+    "roc_auc",
+    "summary_rich",
+    "summary_text",
+    "write_errors",
+    "write_report",
+]

@@ -1,0 +1,128 @@
+"""The misjudged texts: which they are, and a CSV or JSONL file of them."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from peephole.errors import ShapeError, check_choice
+from peephole.evaluation.atomic import replacing
+from peephole.evaluation.checks import check_names, check_scores
+
+COLUMNS = ("text", "label", "predicted", "probability")
+FORMATS = (".csv", ".jsonl")
+
+FORMULA_STARTS = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r", "\n")
+"""A spreadsheet may run a cell that begins with one of these (the wide forms in East Asian editions)."""
+
+# JSON allows them inside a string, but many programs take them for the end of the line.
+_LINE_ENDS = {ord(mark): f"\\u{ord(mark):04x}" for mark in "\u0085\u2028\u2029"}
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """One misjudged text.
+
+    Args:
+        text: the text as it was given.
+        label: the class it has.
+        predicted: the class it was given.
+        probability: of the class it was given, in [0, 1].
+    """
+
+    text: str
+    label: str
+    predicted: str
+    probability: float
+
+
+def find_mistakes(
+    texts: Sequence[str], probabilities: npt.ArrayLike, labels: npt.ArrayLike, names: Sequence[str]
+) -> list[Mistake]:
+    """Return the misjudged texts, the most confident mistake first; equals keep their order.
+
+    Args:
+        texts: N texts.
+        probabilities: `[N, C]`, as for `evaluate`.
+        labels: true classes `[N]`, in [0, C).
+        names: the C class names.
+
+    Raises:
+        ShapeError, DataError, OptionError: as `evaluate`; `ShapeError` also when there are not N texts.
+
+    >>> find_mistakes(["fine", "dull"], [[0.3, 0.7], [0.1, 0.9]], [1, 0], ["negative", "positive"])
+    [Mistake(text='dull', label='negative', predicted='positive', probability=0.9)]
+    """
+    where = "find_mistakes"
+    classes = check_names(where, names)
+    values, truth = check_scores(where, "probabilities", probabilities, labels, classes=len(classes))
+    if len(texts) != len(truth):
+        raise ShapeError(
+            f"{where}: texts must be [N] = [{len(truth)}], one per row of probabilities; got [{len(texts)}]"
+        )
+    predicted = values.argmax(axis=1)
+    confidence = values.max(axis=1)
+    wrong = np.flatnonzero(predicted != truth)
+    wrong = wrong[np.argsort(-confidence[wrong], kind="stable")]
+    return [
+        Mistake(texts[int(i)], classes[truth[i]], classes[predicted[i]], float(confidence[i])) for i in wrong
+    ]
+
+
+def write_errors(path: str | os.PathLike[str], mistakes: Iterable[Mistake]) -> int:
+    r"""Write misjudged texts to a file with the columns text, label, predicted, probability.
+
+    ``.jsonl`` is for programs: every text exactly as it was, one object per line. ``.csv`` is for people,
+    and people open it in a spreadsheet, which would *run* a review that begins with ``=``, ``+``, ``-``,
+    ``@`` (or their wide forms), a tab or a line end. Such cells get an apostrophe in front, which
+    spreadsheets take as "this is text"; all other cells are exact. Text is UTF-8; the file appears whole
+    or not at all.
+
+    Args:
+        path: ends in ``.csv`` or ``.jsonl`` (any case). An existing file is replaced.
+        mistakes: written in the order they come in, one at a time.
+
+    Returns:
+        How many were written. None at all gives a CSV file of the header only, or an empty JSONL file.
+
+    Raises:
+        OptionError: another ending; or the folder does not exist.
+
+    >>> import pathlib, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = pathlib.Path(folder, "errors.csv")
+    ...     written = write_errors(file, [Mistake("=1+1, fun", "negative", "positive", 0.875)])
+    ...     lines = file.read_text("utf-8").split("\n")
+    >>> lines[1]
+    '"\'=1+1, fun","negative","positive",0.875'
+    """
+    ending = Path(path).suffix.lower()
+    check_choice("write_errors", "the file's ending", ending, FORMATS)
+    written = 0
+    with replacing("write_errors", path) as file:
+        if ending == ".jsonl":
+            for mistake in mistakes:
+                line = json.dumps(asdict(mistake), ensure_ascii=False, allow_nan=False)
+                file.write(line.translate(_LINE_ENDS) + "\n")
+                written += 1
+        else:
+            # Texts always in quotes: left to itself, the csv module forgets them around a lone carriage return.
+            table = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
+            table.writerow(COLUMNS)
+            for mistake in mistakes:
+                cells = (mistake.text, mistake.label, mistake.predicted)
+                table.writerow([*map(defused, cells), round(mistake.probability, 6)])
+                written += 1
+    return written
+
+
+def defused(cell: str) -> str:
+    """Return `cell` with an apostrophe in front if a spreadsheet might run it, else as it is."""
+    return f"'{cell}" if cell.startswith(FORMULA_STARTS) else cell

@@ -14,6 +14,7 @@ from peephole.evaluation.calibration import (
 )
 from peephole.evaluation.errors_file import Mistake, find_mistakes, write_errors
 from peephole.evaluation.evaluation import Evaluation, LengthBin, evaluate
+from peephole.evaluation.judging import Judgement, judge, read_labelled
 from peephole.evaluation.metrics import (
     ClassScores,
     Interval,
@@ -35,6 +36,7 @@ __all__ = [
     "ClassScores",
     "Evaluation",
     "Interval",
+    "Judgement",
     "LengthBin",
     "Mistake",
     "accuracy_interval",
@@ -46,9 +48,11 @@ __all__ = [
     "expected_calibration_error",
     "find_mistakes",
     "fit_temperature",
+    "judge",
     "log_loss",
     "macro_f1",
     "macro_recall",
+    "read_labelled",
     "reliability_bins",
     "report_html",
     "roc_auc",

@@ -1,1 +1,57 @@
-"""Recurrent networks you can see into, and a sentiment analyser built on them."""
+r"""Recurrent networks you can see into, and a sentiment analyser built on them.
+
+Public names are loaded when they are first used: importing `peephole` imports neither torch nor NumPy.
+
+Example:
+    >>> import peephole
+    >>> print(peephole.cells.describe("CoupledLSTM").split("\n")[3].strip())
+    CIFG-2  f = 1 − i                                   forget gate: the rest of the past stays
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from peephole import cells as cells
+    from peephole import errors as errors
+    from peephole import evaluation as evaluation
+    from peephole import nn as nn
+    from peephole import ops as ops
+    from peephole import reading as reading
+    from peephole import training as training
+    from peephole.classifier import Classifier as Classifier
+    from peephole.classifier import load as load
+    from peephole.errors import PeepholeError as PeepholeError
+
+__version__ = "0.1.0"
+
+_MODULES = ("cells", "errors", "evaluation", "nn", "ops", "reading", "training")
+_NAMES = {"Classifier": "classifier", "PeepholeError": "errors", "load": "classifier"}
+
+__all__ = [
+    "Classifier",
+    "PeepholeError",
+    "__version__",
+    "cells",
+    "errors",
+    "evaluation",
+    "load",
+    "nn",
+    "ops",
+    "reading",
+    "training",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name in _MODULES:
+        return importlib.import_module(f"peephole.{name}")
+    if name in _NAMES:
+        return getattr(importlib.import_module(f"peephole.{_NAMES[name]}"), name)
+    raise AttributeError(f"module 'peephole' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

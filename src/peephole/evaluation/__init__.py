@@ -14,7 +14,7 @@ from peephole.evaluation.calibration import (
 )
 from peephole.evaluation.errors_file import Mistake, find_mistakes, write_errors
 from peephole.evaluation.evaluation import Evaluation, LengthBin, evaluate
-from peephole.evaluation.judging import Judgement, judge, read_labelled
+from peephole.evaluation.judging import Judgement, judge, learning_history, read_labelled
 from peephole.evaluation.metrics import (
     ClassScores,
     Interval,
@@ -49,6 +49,7 @@ __all__ = [
     "find_mistakes",
     "fit_temperature",
     "judge",
+    "learning_history",
     "log_loss",
     "macro_f1",
     "macro_recall",

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -144,10 +144,19 @@ def development_rule(classifier: Classifier) -> SplitRule:
         ModelError: the part was a source of its own, or named by a column.
     """
     split = classifier.config.split
-    if split is None:
+    if split is None or split.get("kind") not in ("group", "stratified"):
         raise ModelError(
             "evaluate: --development needs a model whose development part was chosen from its training texts by a rule; "
             "this one's was given apart",
             hint="evaluate on the development source itself, or choose its rows with --where COLUMN=VALUE",
         )
     return SplitRule.from_json(split)
+
+
+def learning_history(classifier: Classifier) -> list[dict[str, float]] | None:
+    """Return the learning curve that training left with a classifier, one dict for each pass; None where there is none."""
+    columns = classifier.config.metrics.get("learning_curve")
+    if not isinstance(columns, dict) or not all(isinstance(values, list) for values in columns.values()):
+        return None
+    named = cast("dict[str, list[float]]", columns)
+    return [dict(zip(named, row, strict=True)) for row in zip(*named.values(), strict=True)]

@@ -1,0 +1,50 @@
+"""The program `peephole`: its commands, one file each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from peephole import __version__
+from peephole.cli.demo import demo
+from peephole.cli.evaluate import evaluate
+from peephole.cli.guard import guard
+from peephole.cli.info import info
+from peephole.cli.predict import predict
+from peephole.cli.train import train
+
+app = typer.Typer(
+    name="peephole",
+    help="Recurrent networks you can see into, and a sentiment analyser built on them.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"peephole {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit"),
+    ] = False,
+) -> None:
+    """Recurrent networks you can see into, and a sentiment analyser built on them."""
+
+
+COMMANDS: tuple[Callable[..., None], ...] = (predict, evaluate, train, demo, info)
+for command in COMMANDS:
+    app.command()(guard(command))
+
+
+def main() -> None:
+    """Run the program."""
+    app()

@@ -1,0 +1,79 @@
+"""``peephole info``: what is installed, which backends can run, and why others cannot."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+
+import typer
+
+from peephole import __version__
+from peephole.cli import output
+from peephole.cli.options import Json
+
+EXTRAS = {
+    "train": ("torch", "accelerate", "matplotlib", "tensorboard"),
+    "figures": ("matplotlib",),
+    "parquet": ("pyarrow",),
+    "hub": ("datasets",),
+}
+
+
+def info(as_json: Json = False) -> None:
+    """Show versions, backends, threads and extras of this installation."""
+    facts = _facts()
+    if as_json:
+        output.print_json(facts)
+        return
+    typer.echo(
+        f"peephole {__version__} · Python {platform.python_version()} · {platform.system()} {platform.machine()}"
+    )
+    typer.echo(f"threads  {facts['threads']}")
+    typer.echo("\nbackends, in the order in which they are asked")
+    for backend in facts["backends"]:  # pyright: ignore[reportGeneralTypeIssues]
+        mark = "yes" if backend["available"] else "no "
+        typer.echo(f"  {mark}  {backend['name']:<10} {backend['detail']}")
+    typer.echo("\ncells")
+    for name, chosen in facts["cells"].items():  # pyright: ignore[reportAttributeAccessIssue]
+        typer.echo(f"  {name:<14} torch tensors on cpu: {chosen}")
+    typer.echo("\nextras")
+    for extra, packages in facts["extras"].items():  # pyright: ignore[reportAttributeAccessIssue]
+        missing = [name for name, version in packages.items() if version is None]
+        found = ", ".join(f"{name} {version}" for name, version in packages.items() if version)
+        state = f'missing {", ".join(missing)}: pip install "peephole[{extra}]"' if missing else found
+        typer.echo(f"  {extra:<8} {state}")
+
+
+def _facts() -> dict[str, object]:
+    from peephole import cells
+    from peephole.ops import backends, choose_backend
+
+    listed = backends()
+    able = {backend.name for backend in listed if backend.available}
+    chosen: dict[str, str] = {}
+    for name in cells.SHIPPED:
+        first = choose_backend(cells.make(name)).name
+        chosen[name] = first if first in able else "reference"
+    return {
+        "version": __version__,
+        "python": platform.python_version(),
+        "platform": f"{platform.system()} {platform.machine()}",
+        "threads": _threads(),
+        "backends": [{"name": b.name, "available": b.available, "detail": b.detail} for b in listed],
+        "cells": chosen,
+        "extras": {extra: {name: _version(name) for name in names} for extra, names in EXTRAS.items()},
+    }
+
+
+def _threads() -> int:
+    wanted = os.environ.get("OMP_NUM_THREADS", "")
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return int(wanted) if wanted.isdigit() and int(wanted) else cores
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None

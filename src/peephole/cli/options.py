@@ -1,0 +1,59 @@
+"""Options that several commands share, each declared once."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from peephole.errors import OptionError
+
+DATA = "Reading"
+
+TextColumn = Annotated[
+    str | None,
+    typer.Option(
+        help="Column of the texts [default: text, review, sentence or content]", rich_help_panel=DATA
+    ),
+]
+LabelColumn = Annotated[
+    str | None,
+    typer.Option(
+        help="Column of the labels [default: label, sentiment, class or target]", rich_help_panel=DATA
+    ),
+]
+Where = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="COLUMN=VALUE", help="Only rows with this value; may be repeated", rich_help_panel=DATA
+    ),
+]
+Format = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        metavar="FORMAT",
+        help="csv, tsv, jsonl, lines or parquet [default: by the file's name]",
+        rich_help_panel=DATA,
+    ),
+]
+SkipBad = Annotated[
+    bool,
+    typer.Option("--skip-bad", help="Skip records that cannot be read, and count them", rich_help_panel=DATA),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document")]
+
+
+def conditions(where: list[str] | None) -> dict[str, str]:
+    """Parse ``COLUMN=VALUE`` options.
+
+    >>> conditions(["split=dev"])
+    {'split': 'dev'}
+    """
+    parsed: dict[str, str] = {}
+    for item in where or []:
+        column, equals, value = item.partition("=")
+        if not equals or not column:
+            raise OptionError(f"--where: must be COLUMN=VALUE; got {item!r}")
+        parsed[column] = value
+    return parsed

@@ -1,0 +1,125 @@
+"""``peephole predict``: texts in, labels out, in order."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from peephole.cli import output
+from peephole.cli.options import Format, Json, TextColumn, Where, conditions
+from peephole.errors import DataError, OptionError
+
+if TYPE_CHECKING:
+    from peephole.classifier import Prediction
+
+
+def predict(
+    texts: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Texts, files or folders; - or nothing: standard input, a text on each line",
+            show_default=False,
+        ),
+    ] = None,
+    model: Annotated[str, typer.Option("--model", "-m", help="Model folder")] = "",
+    text: Annotated[
+        bool, typer.Option("--text", help="Take every argument for a text, even if a file has that name")
+    ] = False,
+    top_k: Annotated[int, typer.Option(min=1, help="How many labels to give, the most probable first")] = 1,
+    jsonl: Annotated[bool, typer.Option("--jsonl", help="Print a JSON object on each line")] = False,
+    as_json: Json = False,
+    text_column: TextColumn = None,
+    where: Where = None,
+    format: Format = None,
+) -> None:
+    r"""Label texts: one record out for each text in, in the same order.
+
+    Prints label and probability, separated by a tab; on a terminal, the start of the text too.
+
+        peephole predict "Not bad at all." --model my-model
+
+        peephole predict reviews.csv --model my-model --jsonl > labels.jsonl
+    """
+    from peephole.classifier import load
+
+    if as_json and jsonl:
+        raise OptionError("predict: --json and --jsonl exclude each other; got both")
+    if not model:
+        raise OptionError(
+            "predict: --model must name a model folder; got none",
+            hint="peephole demo makes one in three minutes; peephole train DATA --output MODEL makes one of your own texts",
+        )
+    if not texts and sys.stdin.isatty():
+        raise OptionError(
+            "predict: no text was given", hint='peephole predict "A fine film." --model my-model'
+        )
+    classifier = load(model)
+    options = {"text_column": text_column, "where": conditions(where), "format": format}
+    given = _Texts(texts or ["-"], text, options)
+    # Somebody who types wants an answer to each line, not to each thousand.
+    block = 1 if sys.stdin.isatty() and "-" in (texts or ["-"]) else 1024
+    records = classifier.predict(given, top_k=top_k, block=block)
+    if as_json:
+        output.print_json([_record(record) for record in records])
+        records = iter(())
+    for record in records:
+        line = json.dumps(_record(record), ensure_ascii=False, allow_nan=False) if jsonl else _plain(record)
+        sys.stdout.write(line + "\n")
+        if block == 1:
+            sys.stdout.flush()
+    if given.error is not None:
+        sys.stdout.flush()
+        raise given.error
+
+
+class _Texts:
+    """The texts of all arguments in order. Those before a bad record are answered before its error is shown."""
+
+    def __init__(self, arguments: list[str], take_as_texts: bool, options: dict[str, Any]) -> None:
+        self.error: DataError | None = None
+        self._arguments, self._take_as_texts, self._options = arguments, take_as_texts, options
+
+    def __iter__(self) -> Iterator[str]:
+        from peephole.reading import read
+
+        for argument in self._arguments:
+            if self._take_as_texts or not _is_source(argument):
+                yield argument
+                continue
+            try:
+                for record in read(argument, labels="absent", keep_empty=True, **self._options):
+                    yield record.text
+            except DataError as error:
+                self.error = error
+                return
+
+
+def _is_source(argument: str) -> bool:
+    if argument == "-" or argument.startswith("hf:"):
+        return True
+    try:
+        return Path(argument).exists()
+    except (OSError, ValueError):  # too long for a name, or with a NUL: a text
+        return False
+
+
+def _record(prediction: Prediction) -> dict[str, object]:
+    return {
+        "label": prediction.label,
+        "probability": round(prediction.probability, 6),
+        "probabilities": {label: round(p, 6) for label, p in prediction.probabilities.items()},
+        "text": prediction.text,
+    }
+
+
+def _plain(prediction: Prediction) -> str:
+    fields = [f"{label}\t{p:.4f}" for label, p in prediction.probabilities.items()]
+    if output.is_terminal():
+        room = max(20, output.columns() - 24 * len(fields))
+        fields.append(output.one_line(prediction.text, room))
+    return "\t".join(fields)

@@ -1,0 +1,154 @@
+"""``peephole train``: from labelled texts to a model folder."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from peephole.cli import output
+from peephole.cli.guard import say
+from peephole.cli.options import DATA, Format, Json, LabelColumn, SkipBad, TextColumn, Where, conditions
+from peephole.cli.recipe_options import with_recipe
+from peephole.errors import OptionError
+from peephole.training import Recipe
+
+if TYPE_CHECKING:
+    from peephole.training import TrainResult
+
+_RUN = "Running"
+
+
+@with_recipe
+def train(
+    data: Annotated[
+        list[str], typer.Argument(help="Labelled texts: files, folders, - or hf:NAME", show_default=False)
+    ],
+    out: Annotated[
+        Path, typer.Option("--output", "-o", metavar="MODEL", help="Folder of the model", show_default=False)
+    ],
+    recipe: Recipe,
+    text_column: TextColumn = None,
+    label_column: LabelColumn = None,
+    group_column: Annotated[
+        str | None,
+        typer.Option(
+            help="Column whose groups are held out whole, such as the film of a review", rich_help_panel=DATA
+        ),
+    ] = None,
+    split_column: Annotated[
+        str | None, typer.Option(help="Column that says train, dev or test of each row", rich_help_panel=DATA)
+    ] = None,
+    dev: Annotated[
+        list[str] | None,
+        typer.Option(metavar="DATA", help="Development texts of their own", rich_help_panel=DATA),
+    ] = None,
+    where: Where = None,
+    format: Format = None,
+    skip_bad: SkipBad = False,
+    word_vectors: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Word vectors to start from: GloVe or word2vec text", rich_help_panel=DATA
+        ),
+    ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume", help="Go on where an earlier run of this output stopped", rich_help_panel=_RUN
+        ),
+    ] = False,
+    time_budget: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Stop in good order after 90s, 10m or 2h", rich_help_panel=_RUN),
+    ] = None,
+    checkpoint_steps: Annotated[
+        int,
+        typer.Option(
+            min=1, help="Steps between checkpoints; does not change the result", rich_help_panel=_RUN
+        ),
+    ] = 200,
+    tensorboard: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Write TensorBoard's files here", rich_help_panel=_RUN),
+    ] = None,
+    cpu: Annotated[bool, typer.Option("--cpu", help="Do not use a GPU", rich_help_panel=_RUN)] = False,
+    as_json: Json = False,
+) -> None:
+    """Train a classifier on your own texts. The defaults suit reviews, tweets and questions alike.
+
+    peephole train reviews.csv --output my-model
+    """
+    from peephole.training import TrainRequest
+    from peephole.training import train as run
+    from peephole.training.progress import make_progress
+
+    request = TrainRequest(
+        sources=tuple(data),
+        output=out,
+        recipe=recipe,
+        dev_sources=tuple(dev or ()),
+        text_column=text_column,
+        label_column=label_column,
+        group_column=group_column,
+        split_column=split_column,
+        where=conditions(where),
+        format=format,
+        skip_bad=skip_bad,
+        resume=resume,
+        time_budget=None if time_budget is None else seconds(time_budget),
+        checkpoint_steps=checkpoint_steps,
+        tensorboard=tensorboard,
+        word_vectors=word_vectors,
+        cpu=cpu,
+        command=shlex.join(["peephole", *sys.argv[1:]]),
+    )
+    result = run(request, progress=make_progress())
+    if as_json:
+        output.print_json(summary(result))
+    else:
+        print_result(result)
+
+
+def summary(result: TrainResult) -> dict[str, object]:
+    """Return what a run brought, for ``--json``."""
+    return {
+        "output": str(result.output),
+        "ending": result.ending,
+        "seconds": round(result.seconds, 1),
+        "metrics": dict(result.metrics),
+        "data": dict(result.data),
+        "recipe": result.recipe.to_json(),
+        "notes": list(result.notes),
+    }
+
+
+def print_result(result: TrainResult) -> None:
+    """Print what a run brought, and what to type next."""
+    low, high = result.metrics["interval"]
+    typer.echo(
+        f"development accuracy {result.metrics['accuracy']:.1%} ({low:.1%} to {high:.1%} with 95 % confidence, "
+        f"{result.metrics['n']:,} texts), {result.seconds / 60:.1f} minutes of training"
+    )
+    for note in result.notes:
+        say(note)
+    typer.echo(f"model: {result.output}")
+    typer.echo(f'next:  peephole predict "…" --model {shlex.quote(str(result.output))}')
+
+
+def seconds(text: str) -> float:
+    """Parse a span of time: ``90s``, ``10m``, ``2h``, ``1.5h``, or plain seconds.
+
+    >>> seconds("10m"), seconds("45")
+    (600.0, 45.0)
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", text.strip())
+    if not match:
+        raise OptionError(
+            f"--time-budget: must be a number with s, m or h, such as 90s, 10m or 2h; got {text!r}"
+        )
+    return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -40,9 +39,11 @@ def options(
     """Recurrent networks you can see into, and a sentiment analyser built on them."""
 
 
-COMMANDS: tuple[Callable[..., None], ...] = (predict, evaluate, train, demo, info)
-for command in COMMANDS:
-    app.command()(guard(command))
+app.command()(guard(predict))
+app.command()(guard(evaluate))
+app.command()(guard(train))
+app.command()(guard(demo))
+app.command()(guard(info))
 
 
 def main() -> None:

@@ -59,7 +59,7 @@ ONE_CLAUSE = 0.4  # share of the pairs that judge with one clause; the others se
 import os
 ONE_CLAUSE=float(os.environ.get('OC','.35'))
 DECIDES_LAST = {'train':float(os.environ.get('DL','.7')),'test':0.5}
-TURNED = 0.2  # share of the predicates that are turned round in place, where the pattern lets them
+TURNED=float(os.environ.get("TU",".1"))
 ALIKE = 0.6  # share of the adjectives that are special to what they judge, where there is a choice
 # Numbers of neutral sentences (before, after), each drawn from the inclusive range; equally likely.
 LAYOUTS = (

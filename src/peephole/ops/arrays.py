@@ -22,7 +22,8 @@ def kind_of(array: Array) -> Kind | None:
 
 
 def concatenate(arrays: Sequence[Array]) -> Array:
-    """Join along the first axis."""
+    """Join along the first axis. Parts without rows are left out: under autocast their dtype may be another."""
+    arrays = [array for array in arrays if array.shape[0]] or arrays[:1]
     if len(arrays) == 1:
         return arrays[0]
     if kind_of(arrays[0]) == "numpy":
@@ -30,6 +31,15 @@ def concatenate(arrays: Sequence[Array]) -> Array:
     import torch
 
     return torch.cat(list(arrays))
+
+
+def linear(rows: Array, weight: Array, bias: Array | None = None) -> Array:
+    """`[R, D]`, `[M, D]` → `[R, M]`: rows · weightᵀ + bias."""
+    if kind_of(rows) == "numpy":
+        return rows @ weight.T if bias is None else rows @ weight.T + bias
+    import torch
+
+    return torch.nn.functional.linear(rows, weight, bias)
 
 
 def broadcast(array: Array, shape: tuple[int, int]) -> Array:

@@ -69,6 +69,7 @@ def choose_backend(
     recurrent_mask: bool = False,
     save: Iterable[str] = (),
     clamp: bool = False,
+    transformed: bool = False,
 ) -> Choice:
     """Say which backend runs a call: a pure function of what is asked.
 
@@ -81,6 +82,7 @@ def choose_backend(
         recurrent_mask: whether recurrent dropout is applied.
         save: names of values to return for every step.
         clamp: whether values are held.
+        transformed: whether the call is compiled, vectorised (`torch.vmap`) or differentiated forwards.
 
     Raises:
         BackendUnavailable: the named backend cannot do it; the message says why, and which can.
@@ -96,6 +98,8 @@ def choose_backend(
     refused: dict[str, str] = {}
     for name in NAMES:
         reason = _refusal(name, cell, array, recurrent_mask, tuple(save), clamp)
+        if reason is None and name == "torch" and transformed and backend == "auto":
+            reason = "torch's kernels have no rule for torch.compile, torch.vmap and forward differentiation"
         if reason is not None:
             refused[name] = reason
         elif backend in ("auto", name):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 
 import numpy as np
 
 from peephole.equations import Cell, Expression, Matrix, trace
 from peephole.equations.evaluate import evaluate
-from peephole.ops.arrays import Array, broadcast, concatenate, empty_rows, kind_of
+from peephole.ops.arrays import Array, broadcast, concatenate, empty_rows, kind_of, linear
 from peephole.ops.request import Output, Request
 
 
@@ -16,13 +17,13 @@ def run_reference(request: Request) -> Output:
     """Run a checked request step by step."""
     cell, sizes = request.cell, request.batch_sizes
     steps = len(sizes)
-    offsets = np.cumsum(sizes) - sizes
+    offsets = [0, *itertools.accumulate(sizes)]
     weights = _Weights(cell, request.weights, request.hidden_size)
     x_gates = weights.input(request.rows)  # [R, G·H]
     names = tuple(dict.fromkeys(("h", *request.save)))
     collected: dict[str, list[Array]] = {name: [] for name in names}
     alive = {
-        name: value[: int(sizes[-1] if request.reverse else sizes[0]) if steps else 0]
+        name: value[: (sizes[-1] if request.reverse else sizes[0]) if steps else 0]
         for name, value in request.state.items()
     }
     finished: dict[str, list[Array]] = {
@@ -30,8 +31,8 @@ def run_reference(request: Request) -> Output:
     }
 
     for t in range(steps - 1, -1, -1) if request.reverse else range(steps):
-        count, start = int(sizes[t]), int(offsets[t])
-        already = int(alive["h"].shape[0])
+        count, start = sizes[t], offsets[t]
+        already = alive["h"].shape[0]
         if count > already:  # backwards in time: more sequences begin, at their own last step
             alive = {
                 name: concatenate([alive[name], request.state[name][already:count]]) for name in cell.states
@@ -44,7 +45,7 @@ def run_reference(request: Request) -> Output:
         pre = _Pre(weights, x_gates[start : start + count], alive["h"], mask)
         values = _step(request, pre, alive, slice(start, start + count))
         if "weight_hr" in request.weights:
-            values["h"] = values["h"] @ request.weights["weight_hr"].T
+            values["h"] = linear(values["h"], request.weights["weight_hr"])
         alive = {name: values[name] for name in cell.states}
         for name in names:
             collected[name].append(values[name])
@@ -58,7 +59,7 @@ def run_reference(request: Request) -> Output:
     state: dict[str, Array] = {}
     if request.want_state:
         if request.reverse and steps:  # those that never began keep their initial state
-            finished = {name: [request.state[name][int(sizes[0]) :]] for name in cell.states}
+            finished = {name: [request.state[name][sizes[0] :]] for name in cell.states}
         state = {name: concatenate([alive[name], *finished[name]]) for name in cell.states}
     return Output(joined["h"], state, {name: joined[name] for name in request.save})
 
@@ -102,7 +103,7 @@ class _MatrixValue:
         self.weight = weight
 
     def __matmul__(self, value: Array) -> Array:
-        return value @ self.weight.T
+        return linear(value, self.weight)
 
 
 class _Weights:
@@ -132,14 +133,12 @@ class _Weights:
         return self._parts[label]
 
     def input(self, rows: Array) -> Array:
-        product = rows @ self.weight_ih.T
-        return product if self.bias_ih is None else product + self.bias_ih
+        return linear(rows, self.weight_ih, self.bias_ih)
 
     def recurrent(self, operand: Array, gate: str | None = None) -> Array:
         """U v + b' for all gates side by side, or for one."""
         at = slice(None) if gate is None else self.gate[gate]
-        product = operand @ self.weight_hh[at].T
-        return product if self.bias_hh is None else product + self.bias_hh[at]
+        return linear(operand, self.weight_hh[at], None if self.bias_hh is None else self.bias_hh[at])
 
 
 class _Pre:

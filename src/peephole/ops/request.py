@@ -10,7 +10,6 @@ import numpy as np
 from peephole.equations import Cell
 from peephole.errors import OptionError, ShapeError, nearest
 from peephole.ops.arrays import Array, Kind, device_name, dtype_name, kind_of
-from peephole.ops.sequences import Integers
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -19,13 +18,13 @@ class Request:
 
     cell: Cell
     rows: Array
-    batch_sizes: Integers
+    batch_sizes: list[int]
     weights: Mapping[str, Array]
     state: Mapping[str, Array]
     reverse: bool = False
     recurrent_mask: Array | None = None
     save: tuple[str, ...] = ()
-    clamp: Mapping[str, Array] = dataclasses.field(default_factory=dict[str, Array])
+    clamp: Mapping[str, Array] = dataclasses.field(default_factory=dict)
     want_state: bool = True
 
     @property
@@ -58,7 +57,7 @@ class Request:
     @property
     def is_dense(self) -> bool:
         """Whether all sequences have the same length, so that rows are a view of `[T, N, D]`."""
-        return len(self.batch_sizes) == 0 or int(self.batch_sizes[0]) == int(self.batch_sizes[-1])
+        return len(self.batch_sizes) == 0 or self.batch_sizes[0] == self.batch_sizes[-1]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -72,8 +71,8 @@ class Output:
     """
 
     rows: Array
-    state: dict[str, Array] = dataclasses.field(default_factory=dict[str, Array])
-    saved: dict[str, Array] = dataclasses.field(default_factory=dict[str, Array])
+    state: dict[str, Array] = dataclasses.field(default_factory=dict)
+    saved: dict[str, Array] = dataclasses.field(default_factory=dict)
 
 
 def check(request: Request) -> None:
@@ -90,8 +89,8 @@ def check(request: Request) -> None:
     if rows.ndim != 2:
         raise ShapeError(f"{where}: rows must be [R, D]; got {list(rows.shape)}")
     sizes = request.batch_sizes
-    if int(sizes.sum()) != rows.shape[0]:
-        raise ShapeError(f"{where}: batch_sizes sum to {int(sizes.sum())} rows; got rows {list(rows.shape)}")
+    if sum(sizes) != rows.shape[0]:
+        raise ShapeError(f"{where}: batch_sizes sum to {sum(sizes)} rows; got rows {list(rows.shape)}")
     _check_names(
         where, "weight", weights, _weight_names(cell), required=("weight_ih", "weight_hh", *cell.parameters)
     )
@@ -123,9 +122,9 @@ def check(request: Request) -> None:
     for name, weight in weights.items():
         _check_shape(where, name, weight, shapes[name], rows)
     batch = int(request.state["h"].shape[0]) if request.state["h"].ndim else 0
-    if len(sizes) and batch < int(sizes[0]):
+    if len(sizes) and batch < sizes[0]:
         raise ShapeError(
-            f"{where}: state['h'] must have at least batch_sizes[0] = {int(sizes[0])} rows; got {batch}"
+            f"{where}: state['h'] must have at least batch_sizes[0] = {sizes[0]} rows; got {batch}"
         )
     for name, value in request.state.items():
         _check_shape(where, f"state[{name!r}]", value, (batch, width if name == "h" else hidden), rows)

@@ -10,7 +10,7 @@ from peephole.ops.dispatch import choose_backend
 from peephole.ops.reference import run_reference
 from peephole.ops.request import Output, Request, check
 from peephole.ops.sequences import check_batch_sizes
-from peephole.ops.torch_backend import run_torch
+from peephole.ops.torch_backend import is_transformed, run_torch
 
 _RUN = {"reference": run_reference, "torch": run_torch}
 
@@ -83,5 +83,6 @@ def run(
         recurrent_mask=recurrent_mask is not None,
         save=request.save,
         clamp=bool(request.clamp),
+        transformed=request.kind == "torch" and is_transformed(),
     )
     return _RUN[choice.name](request)

@@ -24,19 +24,32 @@ if TYPE_CHECKING:
 DENSE_WASTE = 16
 
 
+_KERNELS: dict[Cell, str] = {
+    cells.LSTM(): "lstm",
+    cells.GRU(): "gru",
+    cells.RNN("tanh"): "rnn_tanh",
+    cells.RNN("relu"): "rnn_relu",
+}
+
+
 def torch_kernel(cell: Cell) -> str | None:
     """Name of torch's kernel for exactly this cell, or None.
 
     >>> torch_kernel(cells.GRU()), torch_kernel(cells.GRU(reset="before"))
     ('gru', None)
     """
-    kernels: dict[Cell, str] = {
-        cells.LSTM(): "lstm",
-        cells.GRU(): "gru",
-        cells.RNN("tanh"): "rnn_tanh",
-        cells.RNN("relu"): "rnn_relu",
-    }
-    return kernels.get(cell)
+    return _KERNELS.get(cell)
+
+
+def is_transformed() -> bool:
+    """Whether torch is compiling, or inside a `torch.func` transform or forward differentiation."""
+    import torch
+
+    return (
+        torch.compiler.is_compiling()
+        or torch._C._functorch.peek_interpreter_stack() is not None  # pyright: ignore[reportPrivateUsage, reportAttributeAccessIssue]
+        or torch.autograd.forward_ad._current_level >= 0  # pyright: ignore[reportPrivateUsage]
+    )
 
 
 def run_torch(request: Request) -> Output:
@@ -46,7 +59,7 @@ def run_torch(request: Request) -> Output:
         return Output(request.rows.new_empty((0, request.output_size)), dict(request.state))
     if request.is_dense:
         return _run_dense(request)
-    wasteful = len(sizes) * int(sizes[0]) > DENSE_WASTE * int(sizes.sum())
+    wasteful = len(sizes) * sizes[0] > DENSE_WASTE * sum(sizes)
     needs_cell = request.want_state and "c" in request.cell.states
     return _run_packed(request) if wasteful or needs_cell else _run_spread(request)
 
@@ -59,7 +72,7 @@ def _call(
 
     kernel = torch_kernel(request.cell)
     assert kernel is not None
-    weights, alive = request.weights, int(request.batch_sizes[0])
+    weights, alive = request.weights, request.batch_sizes[0]
     names = [
         name for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr") if name in weights
     ]
@@ -86,15 +99,16 @@ def _with_never_alive(request: Request, finals: list[torch.Tensor]) -> dict[str,
     """Final states of all N sequences: those of length zero keep their initial state."""
     import torch
 
-    alive = int(request.batch_sizes[0])
-    return {
-        name: torch.cat([final, initial]) if (initial := request.state[name][alive:]).shape[0] else final
-        for name, final in zip(request.cell.states, finals, strict=True)
-    }
+    alive = request.batch_sizes[0]
+    states: dict[str, torch.Tensor] = {}
+    for name, final in zip(request.cell.states, finals, strict=True):
+        initial = request.state[name][alive:]
+        states[name] = torch.cat([final, initial]) if initial.shape[0] else final
+    return states
 
 
 def _run_dense(request: Request) -> Output:
-    steps, batch = len(request.batch_sizes), int(request.batch_sizes[0])
+    steps, batch = len(request.batch_sizes), request.batch_sizes[0]
     data = request.rows.reshape(steps, batch, -1)
     rows, finals = _call(request, data.flip(0) if request.reverse else data, None)
     rows = (rows.flip(0) if request.reverse else rows).reshape(steps * batch, -1)
@@ -102,15 +116,16 @@ def _run_dense(request: Request) -> Output:
 
 
 def _run_packed(request: Request) -> Output:
-    turn = _indices(reversal(request.batch_sizes), request.rows) if request.reverse else None
+    sizes = np.asarray(request.batch_sizes)
+    turn = _indices(reversal(sizes), request.rows) if request.reverse else None
     data = request.rows if turn is None else request.rows.index_select(0, turn)
-    rows, finals = _call(request, data, request.batch_sizes)
+    rows, finals = _call(request, data, sizes)
     rows = rows if turn is None else rows.index_select(0, turn)
     return Output(rows, _with_never_alive(request, finals) if request.want_state else {})
 
 
 def _run_spread(request: Request) -> Output:
-    sizes = request.batch_sizes
+    sizes = np.asarray(request.batch_sizes)
     lengths = sorted_lengths(sizes)
     steps, batch = len(sizes), int(sizes[0])
     offsets = np.cumsum(sizes) - sizes

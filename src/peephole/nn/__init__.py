@@ -1,0 +1,33 @@
+"""Recurrent layers for PyTorch.
+
+`RNN`, `LSTM`, `GRU` and the single-step `RNNCell`, `LSTMCell`, `GRUCell` stand in for those of `torch.nn`: the same constructor,
+attributes, state dict, initial weights for the same seed, outputs, gradients and errors. `PeepholeLSTM`, its cell and
+`Recurrent` (any cell) have the same interface. What is added: lengths without packing, peepholes, the original GRU, recurrent
+dropout, other initial weights, and a choice of backend that is honoured or refused.
+
+Layer normalisation inside the cell is out of scope: normalise the inputs of a layer, or write a cell of your own.
+"""
+
+from __future__ import annotations
+
+from peephole.nn.layers import GRU as GRU
+from peephole.nn.layers import LSTM as LSTM
+from peephole.nn.layers import RNN as RNN
+from peephole.nn.layers import PeepholeLSTM as PeepholeLSTM
+from peephole.nn.recurrent import Recurrent as Recurrent
+from peephole.nn.single_step import GRUCell as GRUCell
+from peephole.nn.single_step import LSTMCell as LSTMCell
+from peephole.nn.single_step import PeepholeLSTMCell as PeepholeLSTMCell
+from peephole.nn.single_step import RNNCell as RNNCell
+
+__all__ = [
+    "GRU",
+    "LSTM",
+    "RNN",
+    "GRUCell",
+    "LSTMCell",
+    "PeepholeLSTM",
+    "PeepholeLSTMCell",
+    "RNNCell",
+    "Recurrent",
+]

@@ -1,0 +1,163 @@
+"""The compiled library: finding it, loading it, and the C structures of its interface (``kernels/peephole.h``)."""
+
+from __future__ import annotations
+
+import ctypes
+import dataclasses
+import functools
+import os
+from pathlib import Path
+
+from peephole.equations import Cell
+from peephole.equations.emit_cpp import LIMIT, counts, emit
+from peephole.equations.plan import plan
+from peephole.errors import BackendUnavailable, check_choice
+
+ABI = 1
+DTYPES = {"float32": 0, "float64": 1}
+_FOLDER = Path(__file__).resolve().parents[1] / "kernels"
+_NAMES = ("peephole.so", "peephole.dylib", "peephole.dll")
+
+_Pointers = ctypes.POINTER(ctypes.c_void_p)
+
+
+class Run(ctypes.Structure):
+    """``PeepholeRun``."""
+
+    _fields_ = (
+        ("cell", ctypes.c_void_p),
+        ("dtype", ctypes.c_int32),
+        ("reverse", ctypes.c_int32),
+        *((name, ctypes.c_int64) for name in ("threads", "steps", "batch", "rows", "inputs", "hidden", "width")),
+        ("batch_sizes", ctypes.c_void_p),
+        ("x", ctypes.c_void_p),
+        ("x_stride", ctypes.c_int64),
+        *(
+            (name, ctypes.c_void_p)
+            for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr", "mask")
+        ),
+        ("parameter", _Pointers),
+        ("state", _Pointers),
+        ("output", ctypes.c_void_p),
+        ("final_state", _Pointers),
+        ("slot", _Pointers),
+        ("held", _Pointers),
+    )
+
+
+class Gradients(ctypes.Structure):
+    """``PeepholeGradients``."""
+
+    _fields_ = (
+        ("d_output", ctypes.c_void_p),
+        ("d_final", _Pointers),
+        ("d_value", _Pointers),
+        *(
+            (name, ctypes.c_void_p)
+            for name in ("d_x", "d_weight_ih", "d_weight_hh", "d_bias_ih", "d_bias_hh", "d_weight_hr")
+        ),
+        ("d_parameter", _Pointers),
+        ("d_state", _Pointers),
+        ("d_value_out", _Pointers),
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Library:
+    """The loaded library, or why there is none.
+
+    Attributes:
+        handle: its functions; None if it could not be loaded.
+        isas: instruction sets that this machine can run, best first.
+        reason: why there is none, or where it lies.
+    """
+
+    handle: ctypes.CDLL | None
+    isas: tuple[str, ...]
+    reason: str
+
+
+@functools.cache
+def library() -> Library:
+    """Load the library once."""
+    path = next((_FOLDER / name for name in _NAMES if (_FOLDER / name).is_file()), None)
+    if path is None:
+        return Library(None, (), "this installation was made without its kernel library")
+    try:
+        handle = ctypes.CDLL(str(path))  # calls through CDLL release the interpreter's lock
+    except OSError as error:
+        return Library(None, (), f"the kernel library cannot be loaded: {error}")
+    if handle.peephole_abi() != ABI:
+        return Library(None, (), "the kernel library belongs to another version of this package")
+    handle.peephole_isas.restype = ctypes.c_char_p
+    handle.peephole_cell.restype = ctypes.c_void_p
+    handle.peephole_cell.argtypes = (ctypes.c_char_p, ctypes.c_char_p)
+    handle.peephole_forward.argtypes = (ctypes.c_char_p, ctypes.POINTER(Run))
+    handle.peephole_backward.argtypes = (ctypes.c_char_p, ctypes.POINTER(Run), ctypes.POINTER(Gradients))
+    handle.peephole_function.argtypes = (
+        ctypes.c_char_p, ctypes.c_char_p, ctypes.c_int32, ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p,
+    )  # fmt: skip
+    return Library(handle, tuple(handle.peephole_isas().decode().split()), str(path))
+
+
+def instruction_set() -> str:
+    """The instruction set in use: the machine's best, or the one that the environment variable ``PEEPHOLE_ISA`` forces.
+
+    Raises:
+        OptionError: ``PEEPHOLE_ISA`` names one that this build or machine has not.
+    """
+    isas = library().isas
+    forced = os.environ.get("PEEPHOLE_ISA")
+    if forced:
+        check_choice("the environment variable PEEPHOLE_ISA", "value", forced, isas)
+        return forced
+    return isas[0]
+
+
+@functools.lru_cache(maxsize=1024)
+def find_cell(cell: Cell, isa: str) -> int | None:
+    """Address of a cell's tables in the library, or None if it was built without them."""
+    handle = library().handle
+    if handle is None or max(counts(plan(cell)).values()) > LIMIT:
+        return None
+    return handle.peephole_cell(isa.encode(), emit(cell)[0].encode())
+
+
+def refusal(cell: Cell, device: str, dtype: str) -> str | None:
+    """Why the compiled backend cannot run something, or None if it can."""
+    found = library()
+    if found.handle is None:
+        return found.reason
+    if device != "cpu":
+        return "it runs on CPUs only"
+    if dtype not in DTYPES:
+        return f"it computes in {' and '.join(DTYPES)} only"
+    if find_cell(cell, instruction_set()) is None:
+        return f"its library was built without {cell if cell.options else type(cell).__name__}"
+    return None
+
+
+def call_forward(run: Run) -> None:
+    """Run forward.
+
+    Raises:
+        MemoryError: there was not enough memory.
+    """
+    _call("peephole_forward", run)
+
+
+def call_backward(run: Run, gradients: Gradients) -> None:
+    """Run backward.
+
+    Raises:
+        MemoryError: there was not enough memory.
+    """
+    _call("peephole_backward", run, gradients)
+
+
+def _call(name: str, *structures: ctypes.Structure) -> None:
+    handle = library().handle
+    if handle is None:
+        raise BackendUnavailable(f"compiled: {library().reason}")
+    if getattr(handle, name)(instruction_set().encode(), *(ctypes.byref(s) for s in structures)) != 0:
+        raise MemoryError(f"{name}: not enough memory for the kernel's scratch arrays")

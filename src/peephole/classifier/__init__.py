@@ -1,0 +1,46 @@
+"""The sentiment model without torch: its config, its tokenizer, its folder, the NumPy forward, prediction.
+
+`load` a folder, `predict` texts; `ModelConfig` describes a model as stages, which the torch layers read too.
+"""
+
+from __future__ import annotations
+
+from peephole.classifier.card import model_card as model_card
+from peephole.classifier.config import ModelConfig as ModelConfig
+from peephole.classifier.folder import save_model_folder as save_model_folder
+from peephole.classifier.model import Classifier as Classifier
+from peephole.classifier.model import load as load
+from peephole.classifier.pieces import Piece as Piece
+from peephole.classifier.pieces import Word as Word
+from peephole.classifier.prediction import Prediction as Prediction
+from peephole.classifier.preprocessing import Preprocessing as Preprocessing
+from peephole.classifier.stages import Dropout as Dropout
+from peephole.classifier.stages import Embedding as Embedding
+from peephole.classifier.stages import Linear as Linear
+from peephole.classifier.stages import Pooling as Pooling
+from peephole.classifier.stages import Recurrent as Recurrent
+from peephole.classifier.stages import Stage as Stage
+from peephole.classifier.stream import StreamState as StreamState
+from peephole.classifier.texts import TextTypeError as TextTypeError
+from peephole.classifier.tokenizer import Tokenizer as Tokenizer
+
+__all__ = [
+    "Classifier",
+    "Dropout",
+    "Embedding",
+    "Linear",
+    "ModelConfig",
+    "Piece",
+    "Pooling",
+    "Prediction",
+    "Preprocessing",
+    "Recurrent",
+    "Stage",
+    "StreamState",
+    "TextTypeError",
+    "Tokenizer",
+    "Word",
+    "load",
+    "model_card",
+    "save_model_folder",
+]

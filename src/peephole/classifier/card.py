@@ -1,0 +1,119 @@
+"""The model card: `README.md` of a model folder, made from the config alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from peephole.classifier.config import ModelConfig
+from peephole.classifier.stages import Embedding, Linear, Pooling, Recurrent, Stage
+from peephole.classifier.strict_json import Json
+
+_LISTED = 12
+
+
+def model_card(config: ModelConfig, *, name: str = "model") -> str:
+    r"""Return the card of a model as Markdown.
+
+    What is known of data and scores comes from `config.data` and `config.metrics`, whatever fields they have; strings under the
+    name ``command`` or ``commands`` are shown as code. What is not known is said to be unknown.
+
+    Args:
+        config: the model.
+        name: what to call it; the folder's name.
+
+    Example:
+        >>> config = ModelConfig.default(vocabulary=500, labels=["bad", "good"])
+        >>> card = model_card(config.replace(data={"licence": "CC0"}), name="tiny")
+        >>> print("\n".join(line for line in card.splitlines() if "CC0" in line or line.startswith("# ")))
+        # tiny
+        - licence: CC0
+    """
+    labels = ", ".join(f"`{label}`" for label in config.labels[:20])
+    more = f" and {len(config.labels) - 20} more" if len(config.labels) > 20 else ""
+    lines = [
+        f"# {name}",
+        "",
+        f"A text classifier with {len(config.labels)} labels ({labels}{more}), "
+        f"{config.parameters():,} parameters, made with Peephole.",
+        "",
+        "```",
+        f'peephole predict --model {name} "a text"',
+        "```",
+        "",
+        "## Model",
+        "",
+        *(f"- {line}" for stage in config.stages if (line := _stage_line(stage))),
+        f"- temperature {config.temperature:.4g}",
+        f"- {_preprocessing_line(config)}",
+        "",
+        "## Data",
+        "",
+        *(_facts(config.data) if config.data else ["Nothing was recorded about the data or its licence."]),
+        *(["", "Development part:", "", *_facts(config.split)] if config.split else []),
+        "",
+        "## Scores",
+        "",
+        *(_facts(config.metrics) if config.metrics else ["None were recorded."]),
+        "",
+        "## Limits",
+        "",
+        "- It knows the language, the topics and the style of its data; on other texts expect less than the scores above.",
+        "- A probability is as reliable as its calibration on texts like the data.",
+        "- Texts of any length are read whole.",
+        "",
+        f"Written by {config.library or 'an unnamed version of peephole'}. Files: `config.json` (this model's description), "
+        "`model.safetensors` (weights), `tokenizer.json` (tokenizer). No file holds code.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _stage_line(stage: Stage) -> str:
+    if isinstance(stage, Embedding):
+        return f"embedding: {stage.vocabulary:,} tokens × {stage.dimension}"
+    if isinstance(stage, Recurrent):
+        options = "".join(f", {name} {value}" for name, value in stage.cell_options.items())
+        directions = "both directions" if stage.bidirectional else "one direction"
+        layers = "1 layer" if stage.num_layers == 1 else f"{stage.num_layers} layers"
+        return f"{stage.cell}{options}: {layers} of {stage.hidden_size} units, {directions}"
+    if isinstance(stage, Pooling):
+        return f"pooling over the steps: {', '.join(stage.statistics)}"
+    if isinstance(stage, Linear):
+        return f"linear: {stage.features} outputs" + (
+            "" if stage.activation == "none" else f", {stage.activation}"
+        )
+    return ""
+
+
+def _preprocessing_line(config: ModelConfig) -> str:
+    done = config.preprocessing
+    cutting = {"bpe": "byte-level byte-pair encoding", "word": "words"}[done.tokenizer]
+    line = f"tokens: {cutting}, {'lower case' if done.lowercase else 'case kept'}"
+    if done.first_tokens is None:
+        return line
+    return f"{line}; in training, longer texts kept their first {done.first_tokens} and last {done.last_tokens} tokens"
+
+
+def _facts(value: Mapping[str, Json], indent: str = "") -> Iterator[str]:
+    for name, item in value.items():
+        spoken = name.replace("_", " ")
+        if isinstance(item, dict):
+            yield f"{indent}- {spoken}:"
+            yield from _facts(item, indent + "  ")
+        elif isinstance(item, list) and any(isinstance(part, dict) for part in item):
+            yield f"{indent}- {spoken}:"
+            yield from _facts({str(number): part for number, part in enumerate(item, 1)}, indent + "  ")
+        else:
+            parts = item if isinstance(item, list) else [item]
+            code = name in ("command", "commands")
+            rest = f", … ({len(parts)} in all)" if len(parts) > _LISTED else ""
+            yield f"{indent}- {spoken}: {', '.join(_value(part, code) for part in parts[:_LISTED])}{rest}"
+
+
+def _value(value: Json, code: bool) -> str:
+    if isinstance(value, bool) or value is None:
+        return {True: "yes", False: "no", None: "unknown"}[value]
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"`{value}`" if code else str(value)

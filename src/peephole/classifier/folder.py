@@ -1,0 +1,201 @@
+"""The model folder on disk: written whole or not at all, and read without trusting any of it."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+
+from peephole.classifier.card import model_card
+from peephole.classifier.config import MAX_CONFIG_BYTES, ModelConfig
+from peephole.classifier.rules import refuse
+from peephole.classifier.tokenizer import Tokenizer
+from peephole.classifier.tokenizer_file import byte_limit
+from peephole.classifier.weights import Array, check_finite, check_shapes, read_weights, weight_bytes
+from peephole.errors import ModelError
+
+CONFIG, WEIGHTS, TOKENIZER, CARD = "config.json", "model.safetensors", "tokenizer.json", "README.md"
+FILES = (CONFIG, WEIGHTS, TOKENIZER, CARD)
+_NEEDED = (CONFIG, WEIGHTS, TOKENIZER)
+
+_MAX_WEIGHT_BYTES = (1 << 30) + (1 << 21)  # the most parameters a config may have, in float32, and a header
+
+
+def save_model_folder(
+    folder: str | os.PathLike[str],
+    config: ModelConfig,
+    tokenizer: Tokenizer,
+    weights: Mapping[str, Array],
+) -> Path:
+    """Write a model folder; at every moment, whatever happens, the old one or the new one is there and whole.
+
+    The files are written and synced in a folder beside it, which is then renamed. What stands in an existing model folder beside
+    the model's own four files is moved into the new one.
+
+    Args:
+        folder: a new path, an empty folder, or a model folder to replace; parents are made.
+        config: the model.
+        tokenizer: its tokenizer.
+        weights: its tensors, as `config.parameter_shapes` names them; stored as float32.
+
+    Returns:
+        The folder, links resolved.
+
+    Raises:
+        ModelError: the parts do not fit together, a number is NaN or infinite, or `folder` holds something else.
+    """
+    check_parts(config, tokenizer, weights, "save_model_folder")
+    check_finite(weights, "save_model_folder")
+    target = Path(os.path.realpath(folder))
+    _check_target(target)
+    content = {
+        CONFIG: config.dumps(),
+        WEIGHTS: weight_bytes(weights),
+        TOKENIZER: tokenizer.to_json().encode(),
+        CARD: model_card(config, name=target.name).encode(),
+    }
+    target.parent.mkdir(parents=True, exist_ok=True)
+    mark = f"{os.getpid()}-{secrets.token_hex(4)}"
+    fresh, aside = (target.with_name(f".{target.name}.{word}-{mark}") for word in ("saving", "old"))
+    try:
+        fresh.mkdir()
+        for name, data in content.items():
+            _write_synced(fresh / name, data)
+        _sync_folder(fresh)
+        _swap(target, fresh, aside)
+    finally:
+        _remove(fresh)
+    _sync_folder(target.parent)
+    return target
+
+
+def read_model_folder(folder: str | os.PathLike[str]) -> tuple[ModelConfig, Tokenizer, dict[str, Array]]:
+    """Read a model folder: every file is taken for hostile until it is checked.
+
+    Links are not followed, sizes are bounded before anything is read, the weights are memory-mapped. Refusing takes less than
+    100 MB of memory.
+
+    Raises:
+        ModelError: the folder or one of its files is missing, no regular file, of another format, damaged, or disagrees with
+            the others; the message names the file and the field.
+    """
+    path = Path(folder)
+    _check_present(path)
+    config = ModelConfig.loads(_read(path, CONFIG, MAX_CONFIG_BYTES), f"{path / CONFIG}")
+    descriptor = _open(path, WEIGHTS, _MAX_WEIGHT_BYTES)
+    try:
+        weights = read_weights(descriptor, config.parameter_shapes(), f"{path / WEIGHTS}")
+    finally:
+        os.close(descriptor)
+    content = _read(path, TOKENIZER, byte_limit(config.vocabulary))
+    tokenizer = Tokenizer.from_json(content, where=f"{path / TOKENIZER}", vocabulary=config.vocabulary)
+    check_parts(config, tokenizer, weights, str(path))
+    return config, tokenizer, weights
+
+
+def check_parts(config: ModelConfig, tokenizer: Tokenizer, weights: Mapping[str, Array], where: str) -> None:
+    """Raise `ModelError` unless config, tokenizer and weights belong together."""
+    done = config.preprocessing
+    pairs = (
+        ("vocabulary", config.vocabulary, tokenizer.vocabulary_size),
+        ("preprocessing.tokenizer", done.tokenizer, tokenizer.kind),
+        ("preprocessing.lowercase", done.lowercase, tokenizer.lowercase),
+    )
+    refuse(
+        ModelError,
+        where,
+        [(name, f"config says {said!r}, the tokenizer {had!r}") for name, said, had in pairs if said != had],
+    )
+    check_shapes(weights, config.parameter_shapes(), where)
+
+
+def _check_present(path: Path) -> None:
+    if not path.is_dir():
+        if path.exists():
+            raise ModelError(f"{path}: must be a model folder; got a file")
+        left = sorted(str(old) for old in path.parent.glob(f".{path.name}.old-*") if old.is_dir())
+        hint = f"saving was interrupted; the model it would have replaced is {left[-1]}" if left else None
+        raise ModelError(f"{path}: no such model folder", hint=hint)
+    missing = [name for name in _NEEDED if not os.path.lexists(path / name)]
+    if missing:
+        raise ModelError(f"{path}: must hold {', '.join(_NEEDED)}; got no {', no '.join(missing)}")
+
+
+def _open(folder: Path, name: str, limit: int) -> int:
+    """Open a file of the folder for reading: a regular file, no link, at most `limit` bytes."""
+    path = folder / name
+    mode = path.lstat().st_mode
+    flags = sum(getattr(os, flag, 0) for flag in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY"))
+    if not stat.S_ISREG(mode):
+        what = "a link" if stat.S_ISLNK(mode) else "a folder" if stat.S_ISDIR(mode) else "a device or a pipe"
+        raise ModelError(
+            f"{path}: must be a file of the folder itself; got {what}", hint="copy the file into the folder"
+        )
+    descriptor = os.open(path, os.O_RDONLY | flags)
+    size = os.fstat(descriptor).st_size
+    if size > limit:
+        os.close(descriptor)
+        raise ModelError(f"{path}: must be at most {limit:,} bytes; got {size:,}")
+    return descriptor
+
+
+def _read(folder: Path, name: str, limit: int) -> bytes:
+    with os.fdopen(_open(folder, name, limit), "rb") as file:
+        return file.read(limit + 1)
+
+
+def _check_target(target: Path) -> None:
+    if not os.path.lexists(target):
+        return
+    hint = "give another path, or move what is there"
+    if not target.is_dir():
+        raise ModelError(f"{target}: must be a new path or a model folder; got a file", hint=hint)
+    found = sorted(entry.name for entry in target.iterdir())
+    if found and not all((target / name).is_file() for name in _NEEDED):
+        listed = ", ".join(found[:5]) + (", …" if len(found) > 5 else "")
+        raise ModelError(
+            f"{target}: must be a new path, an empty folder or a model folder; got a folder of {listed}",
+            hint=hint,
+        )
+
+
+def _swap(target: Path, fresh: Path, aside: Path) -> None:
+    if not target.exists():
+        fresh.rename(target)
+        return
+    target.rename(aside)
+    try:
+        fresh.rename(target)
+    except OSError:
+        aside.rename(target)
+        raise
+    for entry in aside.iterdir():
+        if entry.name not in FILES:
+            entry.rename(target / entry.name)
+    _remove(aside)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder with nothing but the model's four files in it; do nothing when there is none."""
+    if folder.is_dir():
+        for name in FILES:
+            (folder / name).unlink(missing_ok=True)
+        folder.rmdir()
+
+
+def _write_synced(path: Path, data: bytes) -> None:
+    with path.open("xb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name == "posix":  # elsewhere a folder cannot be opened
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

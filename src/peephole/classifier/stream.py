@@ -1,0 +1,52 @@
+"""A text that is being read piece by piece."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Sequence
+
+from peephole.classifier.forward import Carry, Forward
+from peephole.classifier.prediction import Prediction, predictions, softmax
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class StreamState:
+    """A text that is being read, as `Classifier.start` and `Classifier.step` return it. Immutable, of constant size.
+
+    Args:
+        carry: what the model remembers.
+        forward: the model's stages.
+        labels: the name of each class.
+        temperature: of the softmax.
+    """
+
+    carry: Carry = dataclasses.field(repr=False)
+    forward: Forward = dataclasses.field(repr=False)
+    labels: Sequence[str] = dataclasses.field(repr=False)
+    temperature: float = dataclasses.field(repr=False)
+
+    @property
+    def tokens(self) -> int:
+        """How many tokens were read."""
+        return self.carry.tokens
+
+    @property
+    def probabilities(self) -> dict[str, float]:
+        """Label → probability for the text so far, the most probable first: what `predict` says of a text that ends here."""
+        return dict(self._prediction.probabilities)
+
+    @property
+    def label(self) -> str:
+        """The most probable label for the text so far."""
+        return self._prediction.label
+
+    @property
+    def probability(self) -> float:
+        """Its probability, in [0, 1]."""
+        return self._prediction.probability
+
+    @functools.cached_property
+    def _prediction(self) -> Prediction:
+        logits = self.forward.finish(self.forward.pooled(self.carry))
+        return predictions([""], softmax(logits, self.temperature), self.labels)[0]

@@ -137,7 +137,7 @@ def test_what_could_not_be_loaded_is_not_saved(tmp_path: Path):
 def test_a_failing_disk_leaves_the_old_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: str):
     old = small_classifier(seed=1)
     target = old.save(tmp_path / "model")
-    written = folder._write_synced
+    written = folder.write_synced
     renamed = Path.rename
 
     def write(path: Path, data: bytes) -> None:
@@ -150,7 +150,7 @@ def test_a_failing_disk_leaves_the_old_model(tmp_path: Path, monkeypatch: pytest
             raise OSError(5, "Input/output error")
         return renamed(self, other)
 
-    monkeypatch.setattr(folder, "_write_synced", write)
+    monkeypatch.setattr(folder, "write_synced", write)
     monkeypatch.setattr(Path, "rename", rename)
     with pytest.raises(OSError, match=r"No space left|Input/output"):
         small_classifier(seed=2).save(target)

@@ -15,6 +15,7 @@ from peephole.classifier.tokenizer import Tokenizer
 from peephole.classifier.tokenizer_file import byte_limit
 from peephole.classifier.weights import Array, check_finite, check_shapes, read_weights, weight_bytes
 from peephole.errors import ModelError
+from peephole.files import sync_folder, write_synced
 
 CONFIG, WEIGHTS, TOKENIZER, CARD = "config.json", "model.safetensors", "tokenizer.json", "README.md"
 FILES = (CONFIG, WEIGHTS, TOKENIZER, CARD)
@@ -62,12 +63,12 @@ def save_model_folder(
     try:
         fresh.mkdir()
         for name, data in content.items():
-            _write_synced(fresh / name, data)
-        _sync_folder(fresh)
+            write_synced(fresh / name, data)
+        sync_folder(fresh)
         _swap(target, fresh, aside)
     finally:
         _remove(fresh)
-    _sync_folder(target.parent)
+    sync_folder(target.parent)
     return target
 
 
@@ -183,19 +184,3 @@ def _remove(folder: Path) -> None:
         for name in FILES:
             (folder / name).unlink(missing_ok=True)
         folder.rmdir()
-
-
-def _write_synced(path: Path, data: bytes) -> None:
-    with path.open("xb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name == "posix":  # elsewhere a folder cannot be opened
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

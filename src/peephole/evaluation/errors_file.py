@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from peephole.errors import ShapeError, check_choice
-from peephole.evaluation.atomic import replacing
 from peephole.evaluation.checks import check_names, check_scores
+from peephole.files import replacing
 
 COLUMNS = ("text", "label", "predicted", "probability")
 FORMATS = (".csv", ".jsonl")

@@ -14,11 +14,11 @@ import string
 from collections.abc import Mapping, Sequence
 
 from peephole.errors import OptionError
-from peephole.evaluation.atomic import replacing
 from peephole.evaluation.errors_file import Mistake
 from peephole.evaluation.evaluation import Evaluation
 from peephole.evaluation.figures import History, finite, learning_curve, length_diagram, reliability_diagram
 from peephole.evaluation.wording import headline, percent
+from peephole.files import replacing
 
 _HEAD, _TAIL = 480, 180  # characters of a long misjudged text that are shown, from its two ends
 _MANY = 7  # from so many classes on the matrix turns its column names and leaves the shares out

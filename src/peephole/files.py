@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Files and folders that appear whole or not at all."""
 
 from __future__ import annotations
 
@@ -44,3 +44,26 @@ def replacing(where: str, path: str | os.PathLike[str]) -> Generator[TextIO, Non
     except BaseException:
         neighbour.unlink(missing_ok=True)
         raise
+
+
+def write_synced(path: Path, content: bytes) -> None:
+    """Write a new file and wait until its bytes have reached the disk.
+
+    Raises:
+        FileExistsError: the file is there already.
+    """
+    with path.open("xb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until a folder's names have reached the disk, where the system can do that for a folder."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Callable
 from typing import Any
-
-import numpy as np
 
 from peephole.equations.expression import Expression
 
@@ -63,34 +60,19 @@ def apply(operation: str, *operands: Value) -> Value:
 def _apply(name: str, *operands: Value) -> Value:
     if any(isinstance(operand, Expression) for operand in operands):
         return Expression(name, tuple(Expression.of(operand) for operand in operands))
-    torch = sys.modules.get(
-        "torch"
-    )  # never imported here: a tensor among the operands proves that it is loaded
+    # Torch is never imported here: a tensor among the operands proves that it is loaded.
+    torch = sys.modules.get("torch")
     if torch is not None and any(isinstance(operand, torch.Tensor) for operand in operands):
         tensor = next(operand for operand in operands if isinstance(operand, torch.Tensor))
         return getattr(torch, name)(
             *(o if isinstance(o, torch.Tensor) else tensor.new_tensor(o) for o in operands)
         )
-    result = _NUMPY[name](*operands)
+    # Nor is NumPy imported before an array is met: symbols are all that building the kernels needs.
+    from peephole.equations.numpy_functions import FUNCTIONS
+
+    result = FUNCTIONS[name](*operands)
     return float(result) if all(isinstance(operand, (int, float)) for operand in operands) else result
 
-
-def _sigmoid(x: Value) -> Value:
-    if isinstance(x, (int, float)):
-        return 1.0 / (1.0 + math.exp(-x)) if x >= 0 else math.exp(x) / (1.0 + math.exp(x))
-    with np.errstate(over="ignore"):  # exp(−x) = ∞ gives the right limit, 0
-        return 1.0 / (1.0 + np.exp(-x))
-
-
-_NUMPY: dict[str, Callable[..., Value]] = {
-    "sigmoid": _sigmoid,
-    "tanh": np.tanh,
-    "relu": lambda x: np.maximum(x, 0),
-    "exp": np.exp,
-    "log1p": np.log1p,
-    "minimum": np.minimum,
-    "maximum": np.maximum,
-}
 
 _ARITHMETIC: dict[str, Callable[..., Value]] = {
     "add": lambda x, y: x + y,

@@ -8,6 +8,7 @@ import re
 import pytest
 
 from peephole import cells
+from peephole.errors import OptionError
 
 LSTM = """\
 LSTM(): Long short-term memory (Hochreiter & Schmidhuber 1997; forget gate: Gers, Schmidhuber & Cummins 2000, eqs. 2-8).
@@ -55,3 +56,8 @@ def test_every_equation_line_has_its_tag(name: str) -> None:
 @pytest.mark.parametrize("name", cells.SHIPPED)
 def test_every_cell_names_source_and_year(name: str) -> None:
     assert re.search(r"(19|20)\d\d", inspect.getdoc(cells.SHIPPED[name]) or "")
+
+
+def test_describe_offers_the_nearest_name() -> None:
+    with pytest.raises(OptionError, match=r"describe: no cell is called 'LSMT' \(did you mean 'lstm'\?\)"):
+        cells.describe("LSMT")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from peephole.cli.app import app
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted((ROOT / "docs" / "how-to").glob("*.md"))
@@ -32,3 +35,23 @@ def test_links_between_documents_lead_somewhere() -> None:
     for page in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:
         for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+COMMANDS = sorted(
+    {
+        line.partition("#")[0].partition(" > ")[0].partition(" | ")[0].strip()
+        for page in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+        for block in re.findall(r"^```bash\n(.*?)^```", page.read_text(encoding="utf-8"), flags=re.M | re.S)
+        for line in block.split("\n")
+        if line.startswith("peephole ")
+    }
+)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_in_a_document_can_be_parsed(command: str) -> None:
+    import typer
+
+    name, *arguments = shlex.split(command)[1:]
+    program = typer.main.get_command(app)
+    program.commands[name].make_context(name, arguments)  # parses, and runs nothing

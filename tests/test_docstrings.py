@@ -12,7 +12,11 @@ import peephole
 
 MODULES = [
     "peephole",
-    *(module.name for module in pkgutil.walk_packages(peephole.__path__, "peephole.") if "__main__" not in module.name),
+    *(
+        module.name
+        for module in pkgutil.walk_packages(peephole.__path__, "peephole.")
+        if "__main__" not in module.name
+    ),
 ]
 
 

@@ -200,6 +200,10 @@ def describe(cell: str | Cell) -> str:
           RNN-1  h = tanh(W_a x + b_a + U_a h_prev + b'_a)   the whole state is rewritten at every step
     """
     if isinstance(cell, str):
-        by_class = {kind.__name__: name for name, kind in SHIPPED.items()}
-        cell = make(by_class.get(cell, cell))
+        names = {spelling.casefold(): name for name, kind in SHIPPED.items() for spelling in (name, kind.__name__)}
+        if cell.casefold() not in names:
+            raise OptionError(
+                f"describe: no cell is called {cell!r}{nearest(cell.casefold(), names)}; there are: {', '.join(SHIPPED)}"
+            )
+        cell = make(names[cell.casefold()])
     return listing(cell)

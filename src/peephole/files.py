@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -67,3 +68,17 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def json_line(document: object) -> str:
+    r"""Return a document as one line of strict JSON that no program takes for two, and no terminal acts on.
+
+    Control characters and the Unicode line ends are escaped; other letters stand as they are.
+
+    >>> json_line({"text": "caf\u00e9\u2028\u009b"})
+    '{"text": "caf\u00e9\\u2028\\u009b"}'
+    """
+    return json.dumps(document, ensure_ascii=False, allow_nan=False).translate(_ESCAPES)
+
+
+_ESCAPES = {code: f"\\u{code:04x}" for code in (*range(0x7F, 0xA0), 0x2028, 0x2029)}

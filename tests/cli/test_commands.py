@@ -194,3 +194,42 @@ def test_nothing_is_imported_that_predict_does_not_need(model: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", program, str(model)], capture_output=True, check=False)
     assert done.returncode == 0, done.stderr.decode()
+
+
+def test_predict_does_not_take_a_mistyped_file_for_a_text(model: Path) -> None:
+    done = peephole("predict", "reviws.csv.gz", "--model", model, status=2)
+    assert "reviws.csv.gz: no such file" in done.stderr
+    assert "--text" in done.stderr
+    assert peephole("predict", "reviws.csv.gz", "--text", "--model", model).stdout
+
+
+def test_predict_takes_an_empty_argument_for_an_empty_text(model: Path) -> None:
+    assert len(peephole("predict", "", "hf: great film", "--model", model).stdout.splitlines()) == 2
+
+
+def test_predict_refuses_options_that_would_do_nothing(model: Path) -> None:
+    done = peephole("predict", "good", "--model", model, "--text-column", "x", status=2)
+    assert "--text-column is for files" in done.stderr
+
+
+def test_a_condition_on_the_same_column_twice_is_refused(model: Path, tmp_path: Path) -> None:
+    done = peephole("evaluate", model, tmp_path, "--where", "a=1", "--where", "a=2", status=2)
+    assert "a column can have one value; got a=1 and a=2" in done.stderr
+
+
+def test_json_lines_hold_no_line_ends_and_no_controls(model: Path) -> None:
+    out = peephole("predict", "good\u2028\u0085\u009b", "--model", model, "--jsonl").stdout
+    assert len(out.splitlines()) == 1
+    assert json.loads(out)["text"] == "good\u2028\u0085\u009b"
+
+
+def test_a_full_disk_is_an_error_not_a_traceback(model: Path) -> None:
+    command = f'"{sys.executable}" -m peephole predict good --model "{model}" > /dev/full'
+    done = subprocess.run(["bash", "-c", command], capture_output=True, check=False, text=True)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+
+
+def test_debug_shows_the_traceback(tmp_path: Path) -> None:
+    done = peephole("--debug", "predict", "good", "--model", tmp_path / "none", status=1)
+    assert "Traceback" in done.stderr

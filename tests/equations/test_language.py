@@ -233,3 +233,29 @@ def test_options_are_checked_and_the_nearest_is_offered() -> None:
 
 def test_options_survive_replace() -> None:
     assert dataclasses.replace(cells.GRU(), reset="before") == cells.GRU("before")
+
+
+def test_what_a_cell_depends_on_must_be_an_option() -> None:
+    class Scaled(Cell):
+        gates, states = ("a",), ("h",)
+
+        def __init__(self, k: float) -> None:
+            self.k = k
+
+        def step(self, pre, prev):
+            return Step(h=self.k * tanh(pre.a))
+
+    @dataclasses.dataclass(frozen=True)
+    class Declared(Cell):
+        gates, states = ("a",), ("h",)
+        k: float = 1.0
+
+        def step(self, pre, prev):
+            return Step(h=self.k * tanh(pre.a))
+
+    with pytest.raises(
+        EquationError, match=r"must be an option, a field of a frozen dataclass; got the attributes \['k'\]"
+    ):
+        trace(Scaled(5.0))
+    assert trace(Declared(5.0)) is not trace(Declared(1.0))
+    assert repr(trace(Declared(5.0)).values["h"]).startswith("5 ·")

@@ -133,3 +133,25 @@ def test_one_step_of_a_gru_gives_the_numbers_worked_by_hand(reset: str, kind: st
     }
     actual = run_one(cells.make("gru", reset=reset), kind, weights, {"h": 1.0}, clamp)
     assert actual == pytest.approx({"r": 0.75, "z": 0.25, "n": 0.6, "h": 0.7}, abs=1e-14)
+
+
+def test_a_full_peephole_multiplies_from_the_left() -> None:
+    # Two units, no input, no recurrence, no bias: i, f and o see P c_prev alone. c_prev = (ln 3, 0).
+    # P_i = [[1, 0], [−1, 0]]: i sees (ln 3, −ln 3), so i = (3/4, 1/4); its transpose would give (σ(ln 3), σ(0)) = (3/4, 1/2).
+    # P_f = 0: f = 1/2. g = tanh 0 = 0, so c = c_prev / 2 = (½ ln 3, 0).
+    # P_o = [[0, 5], [2, 0]] sees the new cell: (0, ln 3), so o = (1/2, 3/4); h = (1/2 · tanh(½ ln 3), 0) = (1/4, 0).
+    peepholes = np.array([[1, 0], [-1, 0], [0, 0], [0, 0], [0, 5], [2, 0]], dtype=float)
+    for kind in ("numpy", "torch"):
+        weights = {"weight_ih": np.zeros((8, 1)), "weight_hh": np.zeros((8, 2)), "weight_ch": peepholes}
+        out = run(
+            cells.PeepholeLSTM("full"),
+            as_kind([[1.0]], kind),
+            [1],
+            {name: as_kind(value, kind) for name, value in weights.items()},
+            {"h": as_kind([[1.0, 1.0]], kind), "c": as_kind([[LN3, 0.0]], kind)},
+            save=("i", "o", "c", "h"),
+        )
+        found = {name: np.asarray(value)[0].tolist() for name, value in out.saved.items()}
+        expected = {"i": [0.75, 0.25], "o": [0.5, 0.75], "c": [LN3 / 2, 0.0], "h": [0.25, 0.0]}
+        for name, values in expected.items():
+            assert found[name] == pytest.approx(values, abs=1e-14), name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
@@ -35,8 +36,11 @@ def options(
         bool,
         typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit"),
     ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors")] = False,
 ) -> None:
     """Recurrent networks you can see into, and a sentiment analyser built on them."""
+    if debug:
+        os.environ["PEEPHOLE_DEBUG"] = "1"
 
 
 app.command()(guard(predict))

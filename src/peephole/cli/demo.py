@@ -55,10 +55,12 @@ def demo(
     judgement = judge(classifier, sample_reviews("test", TEST_TEXTS, seed))
     console.print(summary_rich(judgement.evaluation, width=min(100, console.width)))
     typer.echo("4  a few sentences of its own")
-    for prediction in classifier.predict(SAMPLE_SENTENCES):
-        typer.echo(
-            f"   {prediction.label:<9} {prediction.probability:6.1%}  {output.one_line(prediction.text, 80)}"
-        )
+    for prediction, (_, expected) in zip(
+        classifier.predict(text for text, _ in SAMPLE_SENTENCES), SAMPLE_SENTENCES, strict=True
+    ):
+        verdict = "right" if prediction.label == expected else "wrong"
+        line = output.one_line(prediction.text, 80)
+        typer.echo(f"   {prediction.label:<9} {prediction.probability:6.1%}  {verdict}  {line}")
     typer.echo(f"\nThe model is in {out}. Now try")
     typer.echo(f'  peephole predict "The soup was not bad at all." --model {shlex.quote(str(out))}')
     typer.echo("  peephole train YOUR-TEXTS.csv --output my-model")

@@ -15,7 +15,7 @@ from peephole.cli.options import Format, Json, LabelColumn, SkipBad, TextColumn,
 def evaluate(
     model: Annotated[str, typer.Argument(help="Model folder", show_default=False)],
     data: Annotated[
-        list[str], typer.Argument(help="Labelled texts: files, folders or -", show_default=False)
+        list[str], typer.Argument(help="Labelled texts: files, folders, - or hf:NAME", show_default=False)
     ],
     text_column: TextColumn = None,
     label_column: LabelColumn = None,

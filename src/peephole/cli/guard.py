@@ -19,7 +19,7 @@ FAILED, USAGE, INTERRUPTED = 1, 2, 130
 
 
 def guard(command: Callable[P, R]) -> Callable[P, R]:
-    """Show what a command raises as a message on stderr; a traceback only with ``PEEPHOLE_DEBUG`` set or ``--debug``."""
+    """Show what a command raises as a message on stderr; a traceback only with ``peephole --debug`` or ``PEEPHOLE_DEBUG``."""
 
     @functools.wraps(command)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -38,9 +38,13 @@ def guard(command: Callable[P, R]) -> Callable[P, R]:
             say(f"error: {error}")
             raise typer.Exit(USAGE if isinstance(error, OptionError) else FAILED) from None
         except OSError as error:
-            if debugging() or error.filename is None:
+            if debugging():
                 raise
-            say(f"error: {error.filename}: {error.strerror}")
+            say(
+                f"error: {error.filename}: {error.strerror}"
+                if error.filename
+                else f"error: {error.strerror or error}"
+            )
             raise typer.Exit(FAILED) from None
 
     return guarded

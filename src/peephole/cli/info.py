@@ -34,9 +34,9 @@ def info(as_json: Json = False) -> None:
     for backend in facts["backends"]:  # pyright: ignore[reportGeneralTypeIssues]
         mark = "yes" if backend["available"] else "no "
         typer.echo(f"  {mark}  {backend['name']:<10} {backend['detail']}")
-    typer.echo("\ncells")
+    typer.echo("\ncells, on the CPU")
     for name, chosen in facts["cells"].items():  # pyright: ignore[reportAttributeAccessIssue]
-        typer.echo(f"  {name:<14} torch tensors on cpu: {chosen}")
+        typer.echo(f"  {name:<14} {chosen}")
     typer.echo("\nextras")
     for extra, packages in facts["extras"].items():  # pyright: ignore[reportAttributeAccessIssue]
         missing = [name for name, version in packages.items() if version is None]
@@ -51,10 +51,8 @@ def _facts() -> dict[str, object]:
 
     listed = backends()
     able = {backend.name for backend in listed if backend.available}
-    chosen: dict[str, str] = {}
-    for name in cells.SHIPPED:
-        first = choose_backend(cells.make(name)).name
-        chosen[name] = first if first in able else "reference"
+    array = "torch" if "torch" in able else "numpy"
+    chosen = {name: choose_backend(cells.make(name), array=array).name for name in cells.SHIPPED}
     return {
         "version": __version__,
         "python": platform.python_version(),

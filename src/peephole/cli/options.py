@@ -33,7 +33,7 @@ Format = Annotated[
     typer.Option(
         "--format",
         metavar="FORMAT",
-        help="csv, tsv, jsonl, lines or parquet [default: by the file's name]",
+        help="csv, tsv, tsv-raw, jsonl, lines, parquet or folder [default: by the name]",
         rich_help_panel=DATA,
     ),
 ]
@@ -55,5 +55,9 @@ def conditions(where: list[str] | None) -> dict[str, str]:
         column, equals, value = item.partition("=")
         if not equals or not column:
             raise OptionError(f"--where: must be COLUMN=VALUE; got {item!r}")
+        if column in parsed:
+            raise OptionError(
+                f"--where: a column can have one value; got {column}={parsed[column]} and {item}"
+            )
         parsed[column] = value
     return parsed

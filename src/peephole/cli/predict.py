@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +13,7 @@ import typer
 from peephole.cli import output
 from peephole.cli.options import Format, Json, TextColumn, Where, conditions
 from peephole.errors import DataError, OptionError
+from peephole.files import json_line
 
 if TYPE_CHECKING:
     from peephole.classifier import Prediction
@@ -58,17 +59,22 @@ def predict(
         raise OptionError(
             "predict: no text was given", hint='peephole predict "A fine film." --model my-model'
         )
+    reads = [argument for argument in texts or ["-"] if not text and _is_source(argument)]
+    given_for_files = {"--text-column": text_column, "--where": where, "--format": format}
+    if not reads and any(given_for_files.values()):
+        named = ", ".join(name for name, value in given_for_files.items() if value)
+        raise OptionError(f"predict: {named} is for files, and every argument is a text")
     classifier = load(model)
     options = {"text_column": text_column, "where": conditions(where), "format": format}
     given = _Texts(texts or ["-"], text, options)
     # Somebody who types wants an answer to each line, not to each thousand.
-    block = 1 if sys.stdin.isatty() and "-" in (texts or ["-"]) else 1024
+    block = 1 if sys.stdin.isatty() and "-" in reads else 1024
     records = classifier.predict(given, top_k=top_k, block=block)
     if as_json:
         output.print_json([_record(record) for record in records])
         records = iter(())
     for record in records:
-        line = json.dumps(_record(record), ensure_ascii=False, allow_nan=False) if jsonl else _plain(record)
+        line = json_line(_record(record)) if jsonl else _plain(record)
         sys.stdout.write(line + "\n")
         if block == 1:
             sys.stdout.flush()
@@ -100,12 +106,23 @@ class _Texts:
 
 
 def _is_source(argument: str) -> bool:
-    if argument == "-" or argument.startswith("hf:"):
+    if argument == "-" or re.fullmatch(r"hf:\S+", argument):
         return True
+    if not argument or argument.isspace():
+        return False
     try:
-        return Path(argument).exists()
+        exists = Path(argument).exists()
     except (OSError, ValueError):  # too long for a name, or with a NUL: a text
         return False
+    if not exists and _FILE_NAME.fullmatch(argument):
+        raise OptionError(
+            f"predict: {argument}: no such file",
+            hint="check the name, or pass --text if this is the text itself",
+        )
+    return exists
+
+
+_FILE_NAME = re.compile(r"\S+\.(csv|tsv|jsonl|ndjson|json|txt|parquet|pq|gz)|\.{0,2}/\S+", re.IGNORECASE)
 
 
 def _record(prediction: Prediction) -> dict[str, object]:

@@ -121,6 +121,7 @@ class Cell:
         }
 
     def __eq__(self, other: object) -> bool:
+        """Two cells are equal when their kind and their options are; a dataclass brings its own comparison."""
         return type(self) is type(other) and self.options == getattr(other, "options", None)
 
     def __hash__(self) -> int:

@@ -157,7 +157,6 @@ def _own(cell: Cell) -> _Named:
     )
 
 
-@functools.lru_cache(maxsize=256)
 def trace(cell: Cell) -> Trace:
     """Run `cell.step` on symbols and return the graph of its equations.
 
@@ -170,6 +169,17 @@ def trace(cell: Cell) -> Trace:
         >>> trace(cells.GRU(reset="before")).phases
         2
     """
+    title = type(cell).__name__
+    if hidden := sorted(set(vars(cell)) - set(cell.options)):  # two cells that differ would count as equal
+        raise EquationError(
+            f"{title}: what a cell depends on must be an option, a field of a frozen dataclass; got the attributes {hidden}",
+            hint="decorate the class with @dataclass(frozen=True) and declare them as fields",
+        )
+    return _trace(cell)
+
+
+@functools.lru_cache(maxsize=256)
+def _trace(cell: Cell) -> Trace:
     title = type(cell).__name__
     for attribute in ("gates", "states"):
         if not getattr(cell, attribute, ()):

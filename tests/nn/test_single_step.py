@@ -133,3 +133,13 @@ def test_an_unknown_nonlinearity_is_refused_when_it_is_needed() -> None:
             cell(torch.zeros(2, D))
         texts.append(str(info.value))
     assert texts[0] == texts[1]
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_an_lstm_cell_wants_two_states_in_torchs_words(count: int) -> None:
+    x, hx = torch.zeros(1, 2), (torch.zeros(1, 3),) * count
+    with pytest.raises(RuntimeError) as torchs:
+        nn.LSTMCell(2, 3)(x, hx)
+    with pytest.raises(RuntimeError) as mine:
+        ours.LSTMCell(2, 3)(x, hx)
+    assert str(mine.value) == str(torchs.value)

@@ -104,6 +104,8 @@ class _TwoStates(_StepBase):
         if hx is not None:
             for k, state in enumerate(hx):
                 self._check_hidden(f"hx[{k}]", state)
+            if len(hx) != 2:
+                raise RuntimeError("lstm_cell expects two hidden states")
         return self._take_step(input, None if hx is None else (hx[0], hx[1]))
 
 

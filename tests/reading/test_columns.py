@@ -81,7 +81,7 @@ def test_a_label_column_is_needed_only_where_labels_are(write, refusal):
 @pytest.mark.parametrize(
     ("name", "separator", "hint"),
     [
-        ("a.csv", ";", "the fields look separated by semicolons: save it separated by commas"),
+        ("a.tsv", ";", "the fields look separated by semicolons: read it with --format csv"),
         ("a.csv", "\t", "the fields look separated by tabs: read it with --format tsv"),
         ("a.tsv", ",", "the fields look separated by commas: read it with --format csv"),
         ("a.csv", "|", "the fields look separated by bars: save it separated by commas"),

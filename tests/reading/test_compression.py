@@ -69,6 +69,10 @@ def test_a_name_that_promises_gzip(write, refusal):
     )
 
 
+def test_a_name_in_capitals_promises_gzip_too(write, refusal):
+    assert "  A.CSV.GZ: named .gz, but its bytes are not gzip\n" in refusal(write("A.CSV.GZ", "text\na\n"))
+
+
 @pytest.mark.parametrize("data", [b"", gzip.compress(b"")], ids=["no bytes", "packed nothing"])
 def test_an_empty_gzip(write, refusal, data):
     assert "  a.csv.gz: empty: it has no header row" in refusal(write("a.csv.gz", data))

@@ -60,12 +60,14 @@ def test_any_class_names_and_gzip_files_and_files_without_an_ending(write):
     write("topics/rec.autos/49960", "A car.")
     write("topics/sci.space/1.TXT", "A moon.")
     write("topics/sci.space/2.txt.gz", gzip.compress(b"A star."))
+    write("topics/sci.space/3.TXT.GZ", gzip.compress(b"A sun."))
     write("topics/sci.space/.hidden", "no")
     write("topics/.git/config", "no")
     assert [(record.text, record.label) for record in read("topics")] == [
         ("A car.", "rec.autos"),
         ("A moon.", "sci.space"),
         ("A star.", "sci.space"),
+        ("A sun.", "sci.space"),
     ]
 
 

@@ -107,10 +107,11 @@ def test_a_data_set_without_rows(hub, refusal):
     assert "  hf:a/b: no rows, only the columns 'text', 'label', 'stars', 'picture'" in refusal("hf:a/b")
 
 
-INSTEAD = (
-    "hint: without a network, fetch it where there is one and give the files: "
-    "datasets.load_dataset(NAME)['train'].to_csv('reviews.csv'), then reviews.csv in place of hf:NAME"
-)
+def instead(call, source):
+    return (
+        "hint: without a network, fetch it where there is one and give the file: "
+        f"datasets.{call}.to_csv('reviews.csv'), then reviews.csv in place of {source}"
+    )
 
 
 @pytest.mark.parametrize(
@@ -129,16 +130,26 @@ def test_a_data_set_that_cannot_be_loaded_says_what_to_do_instead(hub, refusal, 
     hub(error)
     assert refusal("hf:a/b") == (
         "hf:a/b: 1 problem (1 unreachable data set)\n"
-        f"  hf:a/b: the data set cannot be loaded: {str(error).splitlines()[0]}\n{INSTEAD}"
+        f"  hf:a/b: the data set cannot be loaded: {str(error).splitlines()[0]}\n"
+        + instead("load_dataset('a/b', split='train')", "hf:a/b")
+    )
+
+
+def test_the_way_out_names_the_configuration_and_the_split_that_were_asked_for(hub, refusal):
+    hub(ConnectionError("no network"))
+    source = "hf:nyu-mll/glue/sst2:validation"
+    assert refusal(source).endswith(
+        "\n" + instead("load_dataset('nyu-mll/glue', 'sst2', split='validation')", source)
     )
 
 
 def test_offline_with_the_real_loader(monkeypatch, refusal):
     monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    message = refusal("hf:nobody-at-all/no-such-data-set")
-    assert "  hf:nobody-at-all/no-such-data-set: the data set cannot be loaded: " in message
-    assert message.endswith(INSTEAD)
+    source = "hf:nobody-at-all/no-such-data-set"
+    message = refusal(source)
+    assert f"  {source}: the data set cannot be loaded: " in message
+    assert message.endswith(instead("load_dataset('nobody-at-all/no-such-data-set', split='train')", source))
 
 
 def test_a_format_does_not_apply():

@@ -95,6 +95,14 @@ def test_every_kind_of_bad_line_is_named(write, refusal):
     assert stream.skipped.total == 12
 
 
+def test_finding_a_repeated_key_among_many_takes_linear_work(write, refusal):
+    keys = ", ".join(f'"k{n}": 0' for n in range(200_000))
+    path = write("a.jsonl", f'{{{keys}, "k199999": 1}}\n{{"text": "a", "b": 1, "a": 1, "a": 2, "b": 2}}\n')
+    message = refusal(path)
+    assert "  a.jsonl, line 1: the key 'k199999' stands twice in one object\n" in message
+    assert "  a.jsonl, line 2: the key 'a' stands twice in one object\n" in message
+
+
 def test_an_array_is_refused_with_the_way_out(write, refusal):
     assert refusal(write("a.json", '[{"text": "a"},\n {"text": "b"}]\n')) == (
         "a.json: 1 problem (1 malformed JSON)\n"

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from peephole.reading import read
-from peephole.reading.labels import LabelReader, canonical_label
+from peephole.reading import Tally, read
+from peephole.reading import labels as labels_module
+from peephole.reading.labels import LabelReader, Spellings, canonical_label
 
 
 def labels(source, **options):
@@ -31,6 +32,77 @@ def test_an_integer_has_one_spelling(number):
 @given(st.text())
 def test_canonical_twice_is_canonical_once(text):
     assert canonical_label(canonical_label(text)) == canonical_label(text)
+
+
+@pytest.mark.parametrize("number", ["0", "00", "-000", "+0.000", "0."])
+def test_zero_is_zero_however_it_is_written(number):
+    assert canonical_label(number) == "0"
+
+
+def test_a_long_run_of_zeros_takes_linear_work(write, refusal):
+    run = "0" * 300_000
+    assert canonical_label(f"{run}x") == f"{run}x"
+    assert canonical_label(f"{run}7.5{run}") == "7.5"
+    assert "a label of 300,001 characters; got '00000" in refusal(write("a.csv", f"text,label\na,{run}x\n"))
+
+
+def test_the_nearest_label_is_sought_once_for_each_label_and_never_for_what_is_not_shown(monkeypatch):
+    sought: list[str] = []
+
+    def nearest(name, allowed):
+        sought.append(name)
+        return " (did you mean 'this'?)"
+
+    monkeypatch.setattr(labels_module, "nearest", nearest)
+    reader = LabelReader(["negative", "positive"], required=True)
+    faults = [reader.read(label, "a") for label in ["postive", "meh"] * 5 + [f"x{n}" for n in range(100)]]
+    assert sought == ["postive", "meh", *(f"x{n}" for n in range(Tally.kept - 10))]
+    offered = ["did you mean" in fault.rule for fault in faults]
+    assert offered == [True] * Tally.kept + [False] * (110 - Tally.kept)
+
+
+def test_labels_that_differ_in_case_are_not_made_classes(write, refusal):
+    sources = [
+        write("a.csv", "text,label\na,Positive\nb,negative\nc,positive\nd,BAD\n"),
+        write("b.csv", "text,label\ne, positive \nf,POSITIVE\ng,bad\nh,positive\n"),
+    ]
+    assert refusal(sources, labels="required") == (
+        "a.csv, b.csv: 2 problems (2 ambiguous label)\n"
+        "  a.csv, b.csv: labels that differ in case only: 'Positive' (1 record, first a.csv, row 1), "
+        "'positive' (3 records, first a.csv, row 3), 'POSITIVE' (1 record, first b.csv, row 2)\n"
+        "  a.csv, b.csv: labels that differ in case only: 'BAD' (1 record, first a.csv, row 4), "
+        "'bad' (1 record, first b.csv, row 3)\n"
+        "hint: write each label in one spelling"
+    )
+    # It is no single record's fault, so none can be skipped to mend it.
+    assert "2 ambiguous label" in refusal(sources, labels="required", skip_bad=True)
+
+
+def test_case_is_no_matter_where_labels_are_known_or_not_learnt_from(write):
+    path = write("a.csv", "text,label\na,Pos\nb,neg\nc,pos\n")
+    assert labels(path) == ["Pos", "neg", "pos"]
+    assert labels(path, labels="required", known_labels=["neg", "pos"]) == ["pos", "neg", "pos"]
+
+
+def test_the_spellings_of_a_number_are_one_label(write):
+    path = write("a.csv", "text,label\na,1\nb,01\nc,1.0\nd,+0\ne,-0.0\n")
+    assert labels(path, labels="required") == ["1", "1", "1", "0", "0"]
+
+
+def test_a_spelling_on_skipped_records_only_is_none(write, refusal):
+    path = write("a.csv", "text,label\na,pos\n ,POS\nb,neg\n")
+    assert labels(path, labels="required", skip_bad=True) == ["pos", "neg"]
+    assert "1 empty text, 1 ambiguous label" in refusal(path, labels="required")
+
+
+def test_the_spellings_that_are_remembered_are_bounded(monkeypatch):
+    monkeypatch.setattr(Spellings, "most", 3)
+    spellings = Spellings()
+    for label in ["a", "b", "A", "B", "a"]:
+        spellings.add(label, "here")
+    assert spellings.variants() == [
+        "labels that differ in case only: 'a' (2 records, first here), 'A' (1 record, first here)"
+    ]
 
 
 def test_numbers_and_names_are_taken_as_they_come(write):

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tokenizers import Tokenizer
 
+from peephole.classifier.pipeline import unfinished
 from peephole.reading import Record, drop_repeats, normalise_for_matching
 
 
@@ -19,8 +23,12 @@ def record(text, label="pos"):
         ("Great film.", "GREAT   film.\n"),
         ("Great<br /><br />film.", "Great film."),
         ("<p>Great <b class='x'>film</b>.</p>", " great film ."),
-        ("It\x92s great", "Its great"),
-        ("one\x85two", "onetwo"),
+        ("It\x92s great", "It's great"),
+        ("\x91Tis great", "‘tis great"),
+        ("don’t, donʼt, don＇t", "don't, don't, don't"),
+        ("one\x85two", "one…two"),
+        ("\x93one\x94", "“one”"),
+        ("one\x81two", "one two"),
         ("a\u2028b", "a b"),
         ("STRASSE", "straße"),
     ],
@@ -37,10 +45,19 @@ def test_texts_that_repeat_each_other(one, other):
         ("I <3 this", "I this"),
         ("a < b and c > d", "a d"),
         ("nowhere", "now here"),
+        ("It\x92s great", "Its great"),
+        ("“one”", '"one"'),
     ],
 )
 def test_texts_that_do_not(one, other):
     assert normalise_for_matching(one) != normalise_for_matching(other)
+
+
+@pytest.mark.parametrize("code", range(0x80, 0xA0))
+def test_texts_that_a_tokenizer_cannot_tell_apart_are_repeats(code):
+    tokenizer = Tokenizer.from_str(json.dumps(unfinished("word", lowercase=True)))
+    text = f"one{chr(code)}two ‘ ’ ʼ ＇"
+    assert normalise_for_matching(text) == tokenizer.normalizer.normalize_str(text)
 
 
 @given(st.text())

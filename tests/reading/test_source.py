@@ -97,6 +97,12 @@ def test_a_format_that_is_given_wins_over_the_name(write):
     assert len(list(read(path))) == 2
 
 
+@pytest.mark.parametrize("name", ["D.CSV", "E.CSV.GZ", "F.Csv.gZ", "g.csv.GZ"])
+def test_an_ending_may_be_in_capitals(write, name):
+    path = write(name, "text,label\na,pos\n", packed=name.lower().endswith(".gz"))
+    assert [(record.text, record.label) for record in read(path)] == [("a", "pos")]
+
+
 def test_an_unknown_ending_asks_for_the_format(write, refusal):
     for name, ending in (("reviews", "none"), ("a.data.gz", ".data")):
         message = refusal(write(name, "text\na\n", packed=name.endswith("gz")))

@@ -112,6 +112,15 @@ def test_empty_texts_are_records_when_kept(write):
     assert [record.text for record in read(path, keep_empty=True)] == ["", "  ", "c"]
 
 
+def test_readers_that_keep_every_text_are_not_told_to_skip_any(write, refusal):
+    # What labels texts gives one record out for each text in, and its command has no such option.
+    path = write("a.csv", "text\na\nb,c\n")
+    assert "--skip-bad" in refusal(path)
+    message = refusal(path, keep_empty=True)
+    assert "skip" not in message
+    assert message.endswith("\nhint: put a field that holds the separator or a line end in double quotes")
+
+
 def test_closing_early_closes_the_file(write):
     with read(write("a.csv", "text\n" + "a\n" * 100_000)) as stream:
         assert next(stream).text == "a"

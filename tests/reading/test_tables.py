@@ -73,6 +73,34 @@ def test_the_last_line_needs_no_line_end(write):
     assert pairs(write("a.csv", "text,label\na,pos\nb,neg")) == [("a", "pos"), ("b", "neg")]
 
 
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize(
+    "header", ["text;label", '"text";"label"', '\ufeff"text";label', "\n\r\ntext;label", 'text;label;"a, b"']
+)
+def test_a_header_with_semicolons_and_no_comma_makes_semicolons_the_separator(write, header, packed):
+    rest = ";0,5" if header.endswith('b"') else ""
+    rows = f'"one; ""two""\nthree, four";pos{rest}\nfive, six;neg{rest}\n'
+    path = write("a.csv" + ".gz" * packed, f"{header}\n{rows}", packed=packed)
+    assert pairs(path) == [('one; "two"\nthree, four', "pos"), ("five, six", "neg")]
+
+
+@pytest.mark.parametrize("header", ["text,a;b", "text", '"text","a;b"', 'text,"a;b"'])
+def test_any_other_header_leaves_the_comma(write, header):
+    width = header.count(",")
+    path = write("a.csv", f"{header}\na;b{',x' * width}\n")
+    assert texts(path) == ["a;b"]
+
+
+def test_rows_with_semicolons_are_counted_and_placed_as_others(write, refusal):
+    message = refusal(write("a.csv", b"\ntext;label\na;pos\nb\n\xff;neg\n"))
+    assert "  a.csv, row 2: the header names 2 columns; got 1 (from 'b')\n" in message
+    assert "  a.csv, row 3, byte 20: bad byte 0xFF" in message
+
+
+def test_semicolons_separate_nothing_in_a_tsv(write):
+    assert texts(write("a.tsv", "text\ta;b\nc;d\te\n")) == ["c;d"]
+
+
 def test_quotes_are_ordinary_characters_in_a_raw_tsv(write):
     path = write("tweets.tsv", 'text\tlabel\n"Great" movie\t1\n"never closed\t0\n')
     assert pairs(path, format="tsv-raw") == [('"Great" movie', "1"), ('"never closed', "0")]

@@ -20,6 +20,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from peephole.classifier.strict_json import Json
+from peephole.reading.characters import APOSTROPHES, C1_MEANINGS
 
 Kind = Literal["bpe", "word"]
 
@@ -36,13 +37,6 @@ _WORDS = (
 _BREAKS = r"(?i) ?(?:< ?/? ?br(?: [^<>]{0,40})?/? ?> ?)+"
 
 
-def _c1(code: int) -> str:
-    try:
-        return bytes([code]).decode("cp1252")
-    except UnicodeDecodeError:
-        return " "
-
-
 def _replace(content: str, *, string: str | None = None, regex: str | None = None) -> Json:
     pattern: Json = {"Regex": regex} if string is None else {"String": string}
     return {"type": "Replace", "pattern": pattern, "content": content}
@@ -56,10 +50,10 @@ def components(kind: Kind, lowercase: bool) -> dict[str, Json]:
         True
     """
     normalizers: list[Json] = [
-        *(_replace(_c1(code), string=chr(code)) for code in range(0x80, 0xA0)),
+        *(_replace(meaning, string=control) for control, meaning in C1_MEANINGS.items()),
         _replace(" ", regex=r"\s+"),
         _replace(" ", regex=_BREAKS),
-        _replace("'", regex="[‘’ʼ＇]"),
+        _replace("'", regex=f"[{APOSTROPHES}]"),
         {"type": "NFC"},
     ]
     if lowercase:

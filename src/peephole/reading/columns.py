@@ -133,6 +133,6 @@ def _separator_hint(header: Sequence[str]) -> str | None:
         for separator, said in ((";", "semicolons"), ("\t", "tabs"), (",", "commas"), ("|", "bars")):
             if separator in header[0]:
                 fix = "read it with --format tsv" if separator == "\t" else "save it separated by commas"
-                fix = "read it with --format csv" if separator == "," else fix
+                fix = "read it with --format csv" if separator in ",;" else fix
                 return f"the fields look separated by {said}: {fix}"
     return None

@@ -49,12 +49,22 @@ def open_bytes(path: str, name: str) -> Generator[BinaryIO, None, None]:
         if packed:
             with gzip.GzipFile(fileobj=file, mode="rb") as unpacked:
                 yield cast("BinaryIO", unpacked)
-        elif path.endswith(".gz") and not empty:
+        elif unpacked_name(path) != path and not empty:
             raise Unreadable(
                 name, "named .gz, but its bytes are not gzip", "damaged gzip", "rename or pack it"
             )
         else:
             yield file
+
+
+def unpacked_name(path: str) -> str:
+    """Return a path without its ending ``.gz``, in upper or lower case, if it has one.
+
+    Example:
+        >>> [unpacked_name(path) for path in ("a.csv.gz", "A.CSV.GZ", "a.csv")]
+        ['a.csv', 'A.CSV', 'a.csv']
+    """
+    return path[:-3] if path[-3:].lower() == ".gz" else path
 
 
 @contextlib.contextmanager

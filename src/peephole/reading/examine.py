@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from peephole.reading.columns import Request
-from peephole.reading.labels import LabelReader
+from peephole.reading.labels import LabelReader, Spellings
 from peephole.reading.records import Fault, Number, Problem, Record, Row, listed, problem_at, shown
 
 
@@ -30,7 +30,10 @@ class Examiner:
     def __init__(self, request: Request, rules: Rules) -> None:
         self._request = request
         self._keep_empty = rules.keep_empty
-        self._known = rules.known_labels
+        self._skip_bad = rules.skip_bad
+        # Against known labels (an evaluation) one class is a choice and case is no matter; to learn from, they are not.
+        self._learning = request.labels == "required" and rules.known_labels is None
+        self._spellings = Spellings()
         self._labels = LabelReader(rules.known_labels, required=request.labels == "required")
         self._where = dict(request.where or {})
         self._other: dict[str, list[str]] = {column: [] for column in self._where}  # values seen, a few
@@ -57,6 +60,8 @@ class Examiner:
         if group is not None and not group.strip():
             faults.append(Fault(f"no group in column {layout.group!r}", "missing group"))
         fields = {column: _read_cell(column, cells[column], faults) for column in self._request.extra}
+        if self._learning and label is not None and not (faults and self._skip_bad):
+            self._spellings.add(label, row.place)
         if faults:
             return [problem_at(row.place, fault) for fault in faults]
         return Record(text, label, group, row.place, fields)
@@ -68,17 +73,16 @@ class Examiner:
             seen = "; ".join(f"{column}: {listed(values)}" for column, values in self._other.items())
             rule = f"no row has {wanted}; the values found are {seen}"
             return [Problem(names, rule, "no records", skippable=False)]
+        if not self._learning:
+            return []
         only = self._labels.only
-        # Against known labels (an evaluation) one class is a choice; to learn from, it is nothing.
-        if (
-            self._request.labels == "required"
-            and self._known is None
-            and only is not None
-            and labels_complete
-        ):
+        if only is not None and labels_complete:
             rule = f"a classifier needs two classes or more; got the single label {shown(only)}"
             return [Problem(names, rule, "single class", skippable=False)]
-        return []
+        return [
+            Problem(names, rule, "ambiguous label", "write each label in one spelling", skippable=False)
+            for rule in self._spellings.variants()
+        ]
 
     def _matches(self, row: Row) -> bool:
         for column, wanted in self._where.items():

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import PurePath
 
 from peephole.reading.columns import Request, refuse_columns
-from peephole.reading.compression import open_bytes
+from peephole.reading.compression import open_bytes, unpacked_name
 from peephole.reading.lines import decode, read_whole, too_long
 from peephole.reading.records import (
     Item,
@@ -70,7 +70,7 @@ def read_folder(path: str, name: str, request: Request) -> Iterator[Item]:
 
 
 def _read_text(path: str, place: str, label: str | None) -> Item:
-    if PurePath(path.removesuffix(".gz")).suffix.lower() not in _SUFFIXES or not os.path.isfile(path):  # noqa: PTH113
+    if PurePath(unpacked_name(path)).suffix.lower() not in _SUFFIXES or not os.path.isfile(path):  # noqa: PTH113
         return Problem(place, "not a text file (.txt, .txt.gz or no ending)", "not a text file")
     try:
         with open_bytes(path, place) as stream:

@@ -14,10 +14,6 @@ PREFIX = "hf:"
 _NAME = re.compile(
     r"hf:(?P<name>[\w.-]+(?:/[\w.-]+)?)(?:/(?P<config>[\w.+-]+))?(?::(?P<split>[^/]+))?", re.ASCII
 )
-_INSTEAD = (
-    "without a network, fetch it where there is one and give the files: "
-    "datasets.load_dataset(NAME)['train'].to_csv('reviews.csv'), then reviews.csv in place of hf:NAME"
-)
 
 
 class HubName(NamedTuple):
@@ -73,7 +69,10 @@ def read_hub(source: str, request: Request) -> Iterator[Item]:
     except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
         message = str(error).strip().partition("\n")[0]
         raise Unreadable(
-            source, f"the data set cannot be loaded: {message}", "unreachable data set", _INSTEAD
+            source,
+            f"the data set cannot be loaded: {message}",
+            "unreachable data set",
+            _instead(source, wanted),
         ) from error
     columns: list[str] = list(data.column_names)
     layout, problems = find_columns(source, columns, request)
@@ -90,6 +89,16 @@ def read_hub(source: str, request: Request) -> Iterator[Item]:
         yield Row(place, layout, cells) if fault is None else problem_at(place, fault)
     if row == 0:
         raise Unreadable(source, f"no rows, only the columns {listed(columns)}", "empty file")
+
+
+def _instead(source: str, wanted: HubName) -> str:
+    """Return how to go on without the data set: the very call that fetches it elsewhere."""
+    asked = [wanted.name] if wanted.config is None else [wanted.name, wanted.config]
+    arguments = ", ".join([*map(repr, asked), f"split={wanted.split!r}"])
+    return (
+        "without a network, fetch it where there is one and give the file: "
+        f"datasets.load_dataset({arguments}).to_csv('reviews.csv'), then reviews.csv in place of {source}"
+    )
 
 
 def _value(value: Any, names: list[str] | None) -> object:

@@ -91,9 +91,11 @@ def _parse(line: Line) -> dict[str, Any] | Fault:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
-        raise _RepeatedKeyError(f"the key {shown(twice)} stands twice in one object")
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise _RepeatedKeyError(f"the key {shown(key)} stands twice in one object")
+            seen.add(key)
     return found
 
 

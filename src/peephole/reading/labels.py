@@ -6,9 +6,9 @@ import re
 from collections.abc import Sequence
 
 from peephole.errors import nearest
-from peephole.reading.records import Fault, Number, listed, shown
+from peephole.reading.records import Fault, Number, Tally, listed, shown
 
-_NUMBER = re.compile(r"([+-]?)0*([0-9]+)(?:\.([0-9]*))?", re.ASCII)
+_NUMBER = re.compile(r"([+-]?)([0-9]+)(?:\.([0-9]*))?", re.ASCII)
 _LONGEST = 1_000  # characters; a longer "label" is some other column
 
 # Two labels have customary short names (the folders pos/ and neg/ of many corpora); either means the other.
@@ -27,6 +27,7 @@ def canonical_label(value: str) -> str:
     if match is None:
         return label
     sign, whole, fraction = match.groups(default="")
+    whole = whole.lstrip("0") or "0"
     fraction = fraction.rstrip("0")
     number = f"{whole}.{fraction}" if fraction else whole
     return f"-{number}" if sign == "-" and number != "0" else number
@@ -52,6 +53,8 @@ class LabelReader:
     def __init__(self, known: Sequence[str] | None, *, required: bool) -> None:
         self._known = None if known is None else _KnownLabels(known)
         self._required = required
+        self._faults = 0  # how many labels were unknown
+        self._nearest: dict[str, str] = {}  # what was offered in place of the first of them
         self._first: tuple[str, str] | None = None  # a label and its place: all others are of its kind
         self._seen: list[str] = []  # at most two: enough to tell one class from several
 
@@ -68,7 +71,7 @@ class LabelReader:
             value = None  # what tables of numbers store for "missing"
         if value is not None and not isinstance(value, str):
             return Fault(f"the label must be a name or a number; got {shown(value)}", "mixed types")
-        label = "" if value is None else canonical_label(value)
+        label = "" if value is None else value.strip()
         if not label:
             return Fault("no label", "missing label") if self._required else None
         if len(label) > _LONGEST:
@@ -77,6 +80,7 @@ class LabelReader:
                 "unknown label",
                 hint="name the label column with --label-column",
             )
+        label = canonical_label(label)
         if self._known is not None:
             return self._read_known(label, self._known)
         return self._read_any(label, place)
@@ -84,10 +88,20 @@ class LabelReader:
     def _read_known(self, label: str, known: _KnownLabels) -> str | Fault:
         meaning = known.meaning(label)
         if meaning is None:
-            rule = f"unknown label {shown(label)}{nearest(label, known.names)}; the labels are {listed(known.names)}"
+            offer = self._offer(label, known)
+            rule = f"unknown label {shown(label)}{offer}; the labels are {listed(known.names)}"
             return Fault(rule, "unknown label")
         self._note(meaning)
         return meaning
+
+    def _offer(self, label: str, known: _KnownLabels) -> str:
+        """Return the known label nearest to an unknown one; comparing is slow, and only the first are shown."""
+        self._faults += 1
+        if self._faults > Tally.kept:
+            return ""
+        if label not in self._nearest:
+            self._nearest[label] = nearest(label, known.names)
+        return self._nearest[label]
 
     def _read_any(self, label: str, place: str) -> str | Fault:
         if self._first is None:
@@ -105,6 +119,55 @@ class LabelReader:
     def _note(self, label: str) -> None:
         if len(self._seen) < 2 and label not in self._seen:
             self._seen.append(label)
+
+
+class Spellings:
+    """The labels of a corpus whose labels nobody named: those that differ in case only are told apart by mistake.
+
+    What it holds is bounded; no corpus of texts has as many classes.
+    """
+
+    most = 10_000  # labels remembered
+
+    def __init__(self) -> None:
+        self._found: dict[str, tuple[str, int]] = {}  # label to its first place and its number of records
+
+    def add(self, label: str, place: str) -> None:
+        """Note the label of a record that will be learnt from."""
+        if label in self._found:
+            first, count = self._found[label]
+            self._found[label] = (first, count + 1)
+        elif len(self._found) < self.most:
+            self._found[label] = (place, 1)
+
+    def variants(self) -> list[str]:
+        """Return, for each label that is spelt in several ways, a line that lists them.
+
+        Example:
+            >>> spellings = Spellings()
+            >>> for row, label in enumerate(["Good", "bad", "good", "good"], start=1):
+            ...     spellings.add(label, f"row {row}")
+            >>> spellings.variants()
+            ["labels that differ in case only: 'Good' (1 record, first row 1), 'good' (2 records, first row 3)"]
+        """
+        alike: dict[str, list[str]] = {}
+        for label in self._found:
+            alike.setdefault(label.casefold().strip(), []).append(label)
+        return [
+            "labels that differ in case only: "
+            + ", ".join(map(self._described, labels[:8]))
+            + _more(labels, 8)
+            for labels in alike.values()
+            if len(labels) > 1
+        ]
+
+    def _described(self, label: str) -> str:
+        place, count = self._found[label]
+        return f"{shown(label)} ({count:,} record{'s' if count > 1 else ''}, first {place})"
+
+
+def _more(labels: Sequence[str], limit: int) -> str:
+    return f" and {len(labels) - limit} more" if len(labels) > limit else ""
 
 
 class _KnownLabels:

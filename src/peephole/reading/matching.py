@@ -6,23 +6,31 @@ import hashlib
 import re
 from collections.abc import Iterable
 
+from peephole.reading.characters import APOSTROPHES, C1_MEANINGS
 from peephole.reading.records import Record
 
 _TAG = re.compile(r"<[/!]?[a-z][^<>]*>", re.IGNORECASE)
-_C1_CONTROLS = re.compile("[\x80-\x9f]")
+_PLAIN = str.maketrans(
+    {
+        **C1_MEANINGS,
+        **dict.fromkeys(APOSTROPHES, "'"),
+        **{control: "'" for control, meaning in C1_MEANINGS.items() if meaning in APOSTROPHES},
+    }
+)
 
 
 def normalise_for_matching(text: str) -> str:
-    r"""Return `text` without case, markup, C1 controls and the amount of white space.
+    r"""Return `text` without case, markup, the shape of apostrophes and the amount of white space.
 
-    Tags become a space and C1 controls (cp1252 punctuation that was read as Latin-1, U+0085 among it) become
-    nothing; then runs of white space become one space. Texts equal under this are repeats of each other.
+    Tags become a space, C1 controls the cp1252 characters that were read as Latin-1 (U+0085 is ``…``), and
+    typographic apostrophes ``'``, as in the tokenizers; then runs of white space become one space. Texts equal under
+    this are repeats of each other.
 
     Example:
         >>> normalise_for_matching("It\x92s  GREAT,<br /><br />really. ")
-        'its great, really.'
+        "it's great, really."
     """
-    plain = _C1_CONTROLS.sub("", _TAG.sub(" ", text))
+    plain = _TAG.sub(" ", text).translate(_PLAIN)
     return " ".join(plain.casefold().split())
 
 

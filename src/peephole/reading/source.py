@@ -10,7 +10,7 @@ from typing import BinaryIO, TypeAlias
 from peephole.errors import OptionError, check_choice
 from peephole.reading import hub
 from peephole.reading.columns import LabelMode, Request
-from peephole.reading.compression import open_bytes, open_stdin
+from peephole.reading.compression import open_bytes, open_stdin, unpacked_name
 from peephole.reading.examine import Rules
 from peephole.reading.folders import read_folder
 from peephole.reading.jsonl import read_jsonl
@@ -163,7 +163,7 @@ def _path_items(path: str, name: str, format_name: str | None, request: Request)
 
 
 def _format_by_name(path: str, name: str) -> str:
-    suffix = os.path.splitext(path.removesuffix(".gz"))[1].lower()  # noqa: PTH122
+    suffix = os.path.splitext(unpacked_name(path))[1].lower()  # noqa: PTH122
     if suffix not in _SUFFIXES:
         known = ", ".join(_SUFFIXES)
         raise Unreadable(

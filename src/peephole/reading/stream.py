@@ -118,7 +118,8 @@ class RecordStream(Iterator[Record]):
         if found.total > len(found.first):
             message += f"; the first {len(found.first)}:"
         hints = list(dict.fromkeys(problem.hint for problem in found.first if problem.hint is not None))[:2]
-        if not self._fatal:
+        # Where empty texts are kept, each text in is to be one record out: nothing may be left out.
+        if not self._fatal and not self._rules.keep_empty:
             hints.append("leave bad records out with --skip-bad (skip_bad=True in Python)")
         return DataError(
             message,

@@ -7,8 +7,10 @@ malformed record costs that record only.
 from __future__ import annotations
 
 import csv
+import itertools
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO, NamedTuple
 
 from peephole.reading import lines
@@ -35,6 +37,8 @@ CSV = Dialect(",")
 TSV = Dialect("\t")
 RAW_TSV = Dialect("\t", quoted=False)
 
+_QUOTED = re.compile(rb'"[^"]*"')
+
 
 class _Parsed(NamedTuple):
     """One record: its cells, or what is wrong with it."""
@@ -46,12 +50,16 @@ class _Parsed(NamedTuple):
 def read_table(stream: BinaryIO, name: str, request: Request, dialect: Dialect) -> Iterator[Item]:
     """Yield the rows of a table whose first record names the columns.
 
-    Rows are counted from 1 without the header; blank lines are no rows.
+    Rows are counted from 1 without the header; blank lines are no rows. In a CSV whose header has semicolons and
+    no comma, semicolons separate the fields (Excel writes it so where the comma is the decimal mark).
 
     Raises:
         Unreadable: the table is empty, holds a header only, or breaks (a truncated gzip).
     """
-    records = _parse(read_lines(stream, name), dialect)
+    source = read_lines(stream, name)
+    if dialect == CSV:
+        source, dialect = _with_separator(source)
+    records = _parse(source, dialect)
     header = next(records, None)
     if header is None:
         raise Unreadable(name, "empty: it has no header row", "empty file")
@@ -76,6 +84,17 @@ def read_table(stream: BinaryIO, name: str, request: Request, dialect: Dialect) 
             yield Row(place, layout, {column: cells[position] for column, position in positions})
     if row == 0:
         raise Unreadable(name, f"no rows, only a header: {listed(tuple(columns))}", "empty file")
+
+
+def _with_separator(source: Iterator[Line]) -> tuple[Iterator[Line], Dialect]:
+    """Tell a CSV's separator from its header; return its lines from the header on, and its dialect."""
+    for line in source:
+        if line.raw is not None and not line.raw.strip(b"\r\n"):
+            continue
+        names = b"" if line.raw is None else _QUOTED.sub(b"", line.raw)
+        semicolons = b";" in names and b"," not in names
+        return itertools.chain([line], source), replace(CSV, delimiter=";") if semicolons else CSV
+    return iter(()), CSV
 
 
 def _wrong_width(cells: list[str], columns: list[str]) -> Fault:

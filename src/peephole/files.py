@@ -75,8 +75,8 @@ def json_line(document: object) -> str:
 
     Control characters and the Unicode line ends are escaped; other letters stand as they are.
 
-    >>> json_line({"text": "caf\u00e9\u2028\u009b"})
-    '{"text": "caf\u00e9\\u2028\\u009b"}'
+    >>> print(json_line({"text": "one\u2028two\u009b"}))
+    {"text": "one\\u2028two\\u009b"}
     """
     return json.dumps(document, ensure_ascii=False, allow_nan=False).translate(_ESCAPES)
 

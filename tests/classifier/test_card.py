@@ -45,7 +45,7 @@ def test_facts_are_shown():
         "- column: movie",
         "- accuracy: 0.9213",
         "- interval: 0.9102, 0.9311",
-        "- roc auc: unknown",
+        "- roc auc: none",
         "- calibrated: yes",
         "- command: `peephole evaluate imdb-lstm reviews.csv`",
         "- curve: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, … (30 in all)",
@@ -65,3 +65,38 @@ def test_what_is_not_known_is_said():
 def test_many_labels_are_not_all_listed():
     config = ModelConfig.default(vocabulary=100, labels=[f"label {n}" for n in range(50)])
     assert "`label 19` and 30 more)" in model_card(config)
+
+
+def test_the_command_quotes_the_name():
+    assert "peephole predict --model 'my model; rm -r ~' \"a text\"" in model_card(
+        make(), name="my model; rm -r ~"
+    )
+
+
+def test_what_is_empty_is_left_out_and_null_is_none():
+    data = {
+        "development_sources": [],
+        "skipped": {},
+        "nested": {"deeper": {"empty": []}, "also": [{}]},
+        "recipe": {"patience": None, "note": ""},
+        "read": 0,
+    }
+    card = model_card(make().replace(data=data)).splitlines()
+    start = card.index("## Data") + 2
+    assert card[start : card.index("## Scores") - 1] == [
+        "- recipe:",
+        "  - patience: none",
+        "  - note: ",
+        "- read: 0",
+    ]
+    nothing = model_card(make().replace(data={"skipped": {}}, metrics={"curve": []}))
+    assert "Nothing was recorded about the data or its licence." in nothing
+    assert "None were recorded." in nothing
+
+
+def test_the_two_numbers_of_a_label_are_named():
+    data = {"labels": {"negative": [11_168, 1_325], "odd": 3, "three": [1, 2, 3]}, "pair": [1, 2]}
+    card = model_card(make().replace(data=data)).splitlines()
+    assert "  - negative: 11,168 training, 1,325 development" in card
+    for line in ("  - odd: 3", "  - three: 1, 2, 3", "- pair: 1, 2"):
+        assert line in card

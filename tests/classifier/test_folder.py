@@ -1,4 +1,4 @@
-"""The model folder: what is saved is loaded, and a save that dies leaves the old model or the new one."""
+"""The model folder: what is saved is loaded, and a save that dies leaves no half model and loses none."""
 
 from __future__ import annotations
 
@@ -218,6 +218,32 @@ def test_a_killed_save_leaves_one_whole_model(tmp_path: Path):
             left = Path(str(caught.value).rsplit(" is ", 1)[1])
             assert load(left).predict_proba(TEXTS).tolist() in answers
             left.rename(target)
+
+
+def test_dying_between_the_two_renames_leaves_the_old_model_aside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    target = small_classifier(seed=1).save(tmp_path / "model")
+    renamed = Path.rename
+
+    class Dies(BaseException):
+        pass
+
+    def rename(self: Path, other: Path) -> Path:
+        if ".saving-" in self.name:
+            raise Dies
+        return renamed(self, other)
+
+    monkeypatch.setattr(Path, "rename", rename)
+    with pytest.raises(Dies):
+        small_classifier(seed=2).save(target)
+    assert not target.exists()  # as the docstring says: for this moment there is none under its name
+    with pytest.raises(ModelError, match="hint: saving was interrupted") as caught:
+        load(target)
+    left = Path(str(caught.value).rsplit(" is ", 1)[1])
+    assert left.name.startswith(".model.old-")
+    expected = small_classifier(seed=1).predict_proba(TEXTS).tolist()
+    assert load(left).predict_proba(TEXTS).tolist() == expected
 
 
 def test_an_interrupted_replacement_is_explained(tmp_path: Path):

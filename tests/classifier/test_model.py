@@ -8,12 +8,13 @@ import sys
 import tracemalloc
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from peephole.classifier import Classifier, ModelConfig, TextTypeError
+from peephole.classifier import Classifier, ModelConfig, TextTypeError, load
 from peephole.classifier.prediction import predictions, softmax
 from peephole.errors import BackendUnavailable, DataError, ModelError, OptionError
 from support.small_models import TEXTS, random_weights, small_classifier, small_tokenizer
@@ -243,3 +244,12 @@ def test_probabilities_do_not_depend_on_unused_config_fields():
         config.replace(metrics={"accuracy": 1.0}, library="x"), tokenizer, weights
     ).predict_proba(TEXTS)
     assert one.tolist() == other.tolist()
+
+
+def test_an_unknown_backend_is_refused_at_once(classifier: Classifier, tmp_path: Path):
+    choices = "backend must be one of 'auto', 'compiled', 'torch', 'reference'; got"
+    with pytest.raises(OptionError, match=f"Classifier: {choices} 'gpu'"):
+        Classifier(classifier.config, classifier.tokenizer, classifier.weights, backend="gpu")
+    with pytest.raises(OptionError, match=rf"load: {choices} 'refrence' \(did you mean 'reference'\?\)"):
+        load(classifier.save(tmp_path / "model"), backend="refrence")
+    assert load(tmp_path / "model", backend="reference").backend == "reference"

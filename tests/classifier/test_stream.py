@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from peephole.classifier import Classifier, Embedding, Linear, ModelConfig, Pooling
 from peephole.errors import OptionError
@@ -115,3 +117,71 @@ def test_pieces_that_are_none(piece: Any, problem: str):
     classifier = small_classifier(bidirectional=False)
     with pytest.raises(OptionError, match=problem):
         classifier.step(classifier.start(), piece)
+
+
+PIECES = [
+    "<",
+    "<br",
+    "good<br",
+    "!!<BR",
+    "</",
+    "/>",
+    ">",
+    "/>film",
+    ">!",
+    "br",
+    "br/",
+    "class='x'",
+    "/",
+    "good",
+    "",
+    "<b",
+    "</br",
+]
+PIECES += ["x" * 38, "<br\u0080", "a<b", "film.", "<br><br", "\x81", "<br \t\u00a0", "<\x81br", "<br />"]
+STREAMS = {
+    kind: small_classifier(kind, bidirectional=False, pooling=("max", "last")) for kind in ("bpe", "word")
+}
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=8), st.sampled_from(["bpe", "word"]))
+@settings(deadline=None, max_examples=300)
+@example(["good", "<br", "/>", "film"], "bpe")
+@example(["good", "<br", "film"], "bpe")
+@example(["good", "<br/", ">"], "bpe")
+@example(["<br", "x" * 38, "y", ">"], "word")
+def test_a_tag_in_pieces_is_the_tag_of_the_whole_text(pieces: list[str], kind: str):
+    classifier = STREAMS[kind]
+    state = classifier.start()
+    for count, piece in enumerate(pieces, 1):
+        state = classifier.step(state, piece)
+        text = " ".join(pieces[:count])
+        assert state.tokens == len(classifier.tokenizer.encode(text))
+        assert state.probabilities == pytest.approx(whole(classifier, text), abs=1e-5)
+        assert len(state.pending) <= 120
+
+
+def test_an_open_tag_branches_and_ids_end_it():
+    classifier = small_classifier("word", bidirectional=False, pooling=("max", "last"))
+    opened = classifier.step(classifier.step(classifier.start(), "good"), "<br")
+    assert opened.tokens == len(classifier.tokenizer.encode("good <br"))
+    closed, other = classifier.step(opened, "/>"), classifier.step(opened, "film")
+    assert closed.tokens == 1
+    assert opened.pending == "<br"
+    assert other.probabilities == pytest.approx(whole(classifier, "good <br film"), abs=1e-6)
+    token = int(classifier.tokenizer.encode("film")[0])
+    after = classifier.step(opened, token)
+    assert after.pending == ""
+    assert after.probabilities == pytest.approx(whole(classifier, "good <br film"), abs=1e-6)
+    assert (
+        classifier.step(after, ">").tokens == after.tokens + 1
+    )  # an id was read: the tag can no longer close
+
+
+@pytest.mark.parametrize("control", ["\x1c", "\x1f", "\x85"])
+def test_controls_that_only_python_takes_for_white_space(control: str):
+    """The exception that the docstring of `step` names."""
+    tokenizer = small_classifier("word").tokenizer
+    text = f"good{control}film"
+    assert text.split() == ["good", "film"]
+    assert len(tokenizer.encode(text)) == 3

@@ -233,3 +233,9 @@ def test_a_full_disk_is_an_error_not_a_traceback(model: Path) -> None:
 def test_debug_shows_the_traceback(tmp_path: Path) -> None:
     done = peephole("--debug", "predict", "good", "--model", tmp_path / "none", status=1)
     assert "Traceback" in done.stderr
+
+
+def test_evaluate_checks_where_it_will_write_before_it_reads(model: Path, tmp_path: Path) -> None:
+    done = peephole("evaluate", model, tmp_path / "missing.csv", "--errors", tmp_path / "wrong.txt", status=2)
+    assert "wrong.txt" in done.stderr
+    assert "missing.csv" not in done.stderr

@@ -222,3 +222,15 @@ def test_bad_logits_are_refused_with_their_rows():
         fit_temperature([[0.0, 1.0], [0.0, np.inf]], [0, 1])
     with pytest.raises(ShapeError, match=r"labels must be \[N\] = \[2\], one per row of logits; got \[1\]"):
         fit_temperature([[0.0, 1.0], [0.0, 1.0]], [0])
+
+
+def test_a_tiny_temperature_leaves_the_largest_logit_alone():
+    with np.errstate(over="ignore"):
+        assert apply_temperature([[2.0, 3.0], [1.0, 1.0]], 5e-324).tolist() == [[0.0, 1.0], [0.5, 0.5]]
+
+
+def test_there_is_one_softmax():
+    from peephole.classifier import prediction
+    from peephole.evaluation import calibration
+
+    assert calibration.softmax is prediction.softmax

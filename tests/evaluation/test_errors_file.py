@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from peephole.errors import OptionError, ShapeError
-from peephole.evaluation import Mistake, find_mistakes, write_errors
+from peephole.evaluation import Mistake, check_errors_path, find_mistakes, write_errors
 
 HEADER = '"text","label","predicted","probability"\n'
 NAMES = ("negative", "positive")
@@ -104,7 +104,8 @@ def test_no_mistakes_at_all(tmp_path):
 
 def test_unknown_ending(tmp_path):
     with pytest.raises(
-        OptionError, match=r"must be one of '\.csv', '\.jsonl'; got '\.jsonll' \(did you mean '\.jsonl'\?\)"
+        OptionError,
+        match=r"a\.jsonll: the file's ending must be \.csv or \.jsonl; got '\.jsonll' \(did you mean '\.jsonl'\?\)",
     ):
         write_errors(tmp_path / "a.jsonll", [])
     assert list(tmp_path.iterdir()) == []
@@ -138,10 +139,10 @@ def test_the_file_has_ordinary_rights_and_links_are_kept(tmp_path):
 
 
 def test_folders_are_refused(tmp_path):
-    with pytest.raises(OptionError, match=r"write_errors: the folder of the file must exist"):
+    with pytest.raises(OptionError, match=r"missing/a\.csv: the file's folder must exist; got no folder"):
         write_errors(tmp_path / "missing" / "a.csv", [])
     (tmp_path / "b.csv").mkdir()
-    with pytest.raises(OptionError, match=r"write_errors: the path must be a file; got the folder"):
+    with pytest.raises(OptionError, match=r"b\.csv: must be the path of a file; got a folder"):
         write_errors(tmp_path / "b.csv", [])
 
 
@@ -155,3 +156,23 @@ def test_a_device_is_written_directly(tmp_path):
     finally:
         os.close(reader)
     assert stat.S_ISFIFO(pipe.stat().st_mode)
+
+
+@pytest.mark.parametrize("name", ["missing/a.csv", "a.txt", "a", "folder.csv"])
+def test_a_path_is_refused_beforehand_in_the_words_of_the_write(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder.csv").mkdir()
+    messages = []
+    for action in (check_errors_path, lambda path: write_errors(path, [])):
+        with pytest.raises(OptionError) as caught:
+            action(name)
+        messages.append(str(caught.value))
+    assert messages[0] == messages[1]
+    assert messages[0].startswith(f"{name}: ")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["folder.csv"]
+
+
+def test_a_good_path_passes_and_nothing_is_written(tmp_path):
+    for name in ("a.csv", "b.JSONL"):
+        check_errors_path(tmp_path / name)
+    assert list(tmp_path.iterdir()) == []

@@ -11,7 +11,14 @@ import numpy as np
 import pytest
 
 from peephole.errors import MissingExtra, OptionError
-from peephole.evaluation import Evaluation, Mistake, evaluate, report_html, write_report
+from peephole.evaluation import (
+    Evaluation,
+    Mistake,
+    check_report_path,
+    evaluate,
+    report_html,
+    write_report,
+)
 from peephole.evaluation.figures import learning_curve, length_diagram, reliability_diagram
 from peephole.evaluation.report import escaped
 
@@ -200,8 +207,17 @@ def test_the_file_is_the_page(tmp_path):
     write_report(path, result, title="Übersicht")
     assert path.read_text("utf-8") == report_html(result, title="Übersicht")
     assert list(tmp_path.iterdir()) == [path]
-    with pytest.raises(OptionError, match="write_report: the folder of the file must exist"):
+    with pytest.raises(OptionError, match=r"report\.html: the file's folder must exist; got no folder"):
         write_report(tmp_path / "no" / "report.html", result)
+
+
+def test_a_path_is_checked_beforehand(tmp_path):
+    check_report_path(tmp_path / "report.html")
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(OptionError, match=r"report\.html: the file's folder must exist; got no folder"):
+        check_report_path(tmp_path / "no" / "report.html")
+    with pytest.raises(OptionError, match=f"{tmp_path.name}: must be the path of a file; got a folder"):
+        check_report_path(tmp_path)
 
 
 def test_no_class_name_and_no_text_reaches_matplotlib():
@@ -223,9 +239,13 @@ def test_without_matplotlib_the_message_names_the_extra(monkeypatch):
     for name in [name for name in sys.modules if name.split(".")[0] == "matplotlib"]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setattr(sys, "meta_path", [Blocked(), *sys.meta_path])
-    with pytest.raises(MissingExtra) as caught:
-        report_html(example(["negative", "positive"]))
-    assert 'pip install "peephole[figures]"' in str(caught.value)
+    for needs_it in (
+        lambda: report_html(example(["negative", "positive"])),
+        lambda: check_report_path("r.html"),
+    ):
+        with pytest.raises(MissingExtra) as caught:
+            needs_it()
+        assert 'pip install "peephole[figures]"' in str(caught.value)
 
 
 class Blocked:

@@ -9,7 +9,7 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from peephole.evaluation import Evaluation, evaluate, summary_rich, summary_text
+from peephole.evaluation import Evaluation, evaluate, summary_rich, summary_text, wording
 from peephole.evaluation.wording import percent, printable, short, short_names, width_of
 
 
@@ -139,3 +139,24 @@ def test_short_names_stay_different():
     cut = short_names(names, 12)
     assert len(set(cut)) == 12
     assert max(map(width_of, cut)) <= 12
+
+
+def test_every_name_that_clashes_gets_its_number():
+    assert short_names(["a long name", "a long one", "other"], 6) == ["a l…1", "a l…2", "other"]
+
+
+def test_names_are_not_compared_with_each_other(monkeypatch):
+    compared = 0
+
+    class Spy(str):
+        __hash__ = str.__hash__
+
+        def __eq__(self, other):
+            nonlocal compared
+            compared += 1
+            return str.__eq__(self, other)
+
+    monkeypatch.setattr(wording, "short", lambda name, width: Spy(name))
+    names = [f"class {i}" for i in range(500)]
+    assert short_names(names, 12) == names
+    assert compared < 10 * len(names)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping
 
 from peephole.classifier.config import ModelConfig
@@ -15,7 +16,8 @@ def model_card(config: ModelConfig, *, name: str = "model") -> str:
     r"""Return the card of a model as Markdown.
 
     What is known of data and scores comes from `config.data` and `config.metrics`, whatever fields they have; strings under the
-    name ``command`` or ``commands`` are shown as code. What is not known is said to be unknown.
+    name ``command`` or ``commands`` are shown as code. Two numbers for a label in `config.data`'s ``labels`` are its training and
+    its development texts. Empty fields are left out; where nothing at all is known, that is said.
 
     Args:
         config: the model.
@@ -37,7 +39,7 @@ def model_card(config: ModelConfig, *, name: str = "model") -> str:
         f"{config.parameters():,} parameters, made with Peephole.",
         "",
         "```",
-        f'peephole predict --model {name} "a text"',
+        f'peephole predict --model {shlex.quote(name)} "a text"',
         "```",
         "",
         "## Model",
@@ -48,12 +50,12 @@ def model_card(config: ModelConfig, *, name: str = "model") -> str:
         "",
         "## Data",
         "",
-        *(_facts(config.data) if config.data else ["Nothing was recorded about the data or its licence."]),
+        *(list(_facts(_with_counts(config.data))) or ["Nothing was recorded about the data or its licence."]),
         *(["", "Development part:", "", *_facts(config.split)] if config.split else []),
         "",
         "## Scores",
         "",
-        *(_facts(config.metrics) if config.metrics else ["None were recorded."]),
+        *(list(_facts(config.metrics)) or ["None were recorded."]),
         "",
         "## Limits",
         "",
@@ -93,16 +95,31 @@ def _preprocessing_line(config: ModelConfig) -> str:
     return f"{line}; in training, longer texts kept their first {done.first_tokens} and last {done.last_tokens} tokens"
 
 
+def _with_counts(data: Mapping[str, Json]) -> dict[str, Json]:
+    """Return the facts with what the two numbers of each label are."""
+    labels = data.get("labels")
+    if not isinstance(labels, dict):
+        return dict(data)
+    return {**data, "labels": {label: _counts(count) for label, count in labels.items()}}
+
+
+def _counts(value: Json) -> Json:
+    if isinstance(value, list) and len(value) == 2:
+        training, development = value
+        if isinstance(training, int) and isinstance(development, int):
+            return f"{training:,} training, {development:,} development"
+    return value
+
+
 def _facts(value: Mapping[str, Json], indent: str = "") -> Iterator[str]:
     for name, item in value.items():
         spoken = name.replace("_", " ")
+        if isinstance(item, list) and any(isinstance(part, dict) for part in item):
+            item = {str(number): part for number, part in enumerate(item, 1)}
         if isinstance(item, dict):
-            yield f"{indent}- {spoken}:"
-            yield from _facts(item, indent + "  ")
-        elif isinstance(item, list) and any(isinstance(part, dict) for part in item):
-            yield f"{indent}- {spoken}:"
-            yield from _facts({str(number): part for number, part in enumerate(item, 1)}, indent + "  ")
-        else:
+            lines = list(_facts(item, indent + "  "))
+            yield from [f"{indent}- {spoken}:", *lines] if lines else []
+        elif item != []:
             parts = item if isinstance(item, list) else [item]
             code = name in ("command", "commands")
             rest = f", … ({len(parts)} in all)" if len(parts) > _LISTED else ""
@@ -111,7 +128,7 @@ def _facts(value: Mapping[str, Json], indent: str = "") -> Iterator[str]:
 
 def _value(value: Json, code: bool) -> str:
     if isinstance(value, bool) or value is None:
-        return {True: "yes", False: "no", None: "unknown"}[value]
+        return {True: "yes", False: "no", None: "none"}[value]
     if isinstance(value, float):
         return f"{value:.4g}"
     if isinstance(value, int):

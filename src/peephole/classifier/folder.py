@@ -1,4 +1,4 @@
-"""The model folder on disk: written whole or not at all, and read without trusting any of it."""
+"""The model folder on disk: never half a model, and read without trusting any of it."""
 
 from __future__ import annotations
 
@@ -30,10 +30,12 @@ def save_model_folder(
     tokenizer: Tokenizer,
     weights: Mapping[str, Array],
 ) -> Path:
-    """Write a model folder; at every moment, whatever happens, the old one or the new one is there and whole.
+    """Write a model folder; at no moment, whatever happens, is half a model there.
 
-    The files are written and synced in a folder beside it, which is then renamed. What stands in an existing model folder beside
-    the model's own four files is moved into the new one.
+    The files are written and synced in a folder beside it, which is then renamed; a folder that stands there is renamed first, to
+    ``.<name>.old-<number>``. Whoever loads sees the old model, the new one or, between the two renames, none. A program that dies
+    just there leaves the old model, whole, under that other name, which the error of `load` then gives. What an existing model
+    folder holds beside the model's own four files is moved into the new one at the end.
 
     Args:
         folder: a new path, an empty folder, or a model folder to replace; parents are made.

@@ -15,10 +15,11 @@ from peephole.classifier.folder import check_parts, read_model_folder, save_mode
 from peephole.classifier.forward import Carry, Forward
 from peephole.classifier.prediction import Prediction, Probabilities, predictions, softmax
 from peephole.classifier.stream import StreamState
-from peephole.classifier.texts import blocks
+from peephole.classifier.texts import blocks, open_break
 from peephole.classifier.tokenizer import Ids, Tokenizer
 from peephole.classifier.weights import Array, check_finite
-from peephole.errors import OptionError
+from peephole.errors import OptionError, check_choice
+from peephole.ops.dispatch import NAMES
 
 BLOCK = 1024
 
@@ -34,6 +35,7 @@ class Classifier:
 
     Raises:
         ModelError: the parts do not fit together, or a weight is NaN or infinite.
+        OptionError: no backend has that name.
 
     Example:
         >>> tokenizer = Tokenizer.train(["a good film", "a bad film"], vocabulary=270)
@@ -52,6 +54,7 @@ class Classifier:
         *,
         backend: str = "auto",
     ) -> None:
+        check_choice("Classifier", "backend", backend, ("auto", *NAMES))
         check_parts(config, tokenizer, weights, "Classifier")
         check_finite(weights, "Classifier")
         self.config = config
@@ -94,7 +97,8 @@ class Classifier:
 
         Args:
             texts: any texts, empty ones included.
-            top_k: how many labels each prediction lists, at least 1; None for all.
+            top_k: how many labels each prediction lists, at least 1. All by default; ``peephole predict`` shows one unless it is
+                told otherwise.
             block: the most texts to read before the first answer, at least 1. Within a block, texts of like length run
                 together. A block also ends after four million characters.
 
@@ -134,38 +138,48 @@ class Classifier:
                 "start: needs a model that reads in one direction; got a bidirectional one, which begins at a text's end too",
                 hint="train with bidirectional=False, or use predict on the whole text",
             )
-        return self._state(self.forward.start())
+        carry = self.forward.start()
+        return self._state(carry, carry, "")
 
     def step(self, state: StreamState, piece: int | Sequence[int] | Ids | str) -> StreamState:
         """Return the state after one more piece of the text; `state` stays as it was.
 
         Args:
             state: from `start` or `step`.
-            piece: an id, several ids, or a str. A str is cut into tokens by itself, as if white space stood before it: pass whole
-                words with their punctuation, as `text.split()` gives them, and the tokens are those of the whole text.
+            piece: an id, several ids, or a str. A str is read as if white space stood before it: pass whole words with their
+                punctuation, as `text.split()` gives them, and the tokens are those of the whole text. That holds for a line
+                break's tag in several pieces (``"<br"``, ``"/>"``) too: until the tag ends it counts as the words it may yet
+                turn out to be, so `StreamState.tokens` can become smaller. (`split` also cuts at the controls U+001C to U+001F
+                and U+0085, which are no white space to the tokenizer.)
 
         Raises:
             OptionError: an id is not in [0, V).
         """
         if isinstance(piece, str):
-            ids = self.tokenizer.encode(piece)
-        else:
-            ids = np.atleast_1d(np.asarray(piece))
-            if ids.size == 0:
-                ids = ids.astype(np.int32)  # an empty list is an array of float64 to NumPy
-            if ids.ndim != 1 or ids.dtype.kind not in "iu":
-                raise OptionError(f"step: piece must be an id, a list of ids or a str; got {piece!r:.60}")
-        return self._state(self.forward.advance(state.carry, ids))
+            text = f"{state.pending} {piece}" if state.pending else piece
+            cut = open_break(text)
+            settled = self._read(state.settled, text[:cut])
+            return self._state(self._read(settled, text[cut:]), settled, text[cut:])
+        ids = np.atleast_1d(np.asarray(piece))
+        if ids.size == 0:
+            ids = ids.astype(np.int32)  # an empty list is an array of float64 to NumPy
+        if ids.ndim != 1 or ids.dtype.kind not in "iu":
+            raise OptionError(f"step: piece must be an id, a list of ids or a str; got {piece!r:.60}")
+        carry = self.forward.advance(state.carry, ids)
+        return self._state(carry, carry, "")
 
     def save(self, folder: str | os.PathLike[str]) -> Path:
-        """Write the model folder, whole or not at all; see `save_model_folder`."""
+        """Write the model folder, never half of it; see `save_model_folder`."""
         return save_model_folder(folder, self.config, self.tokenizer, self.weights)
 
     def _probabilities(self, texts: Sequence[str]) -> Probabilities:
         return softmax(self.logits(self.tokenizer.encode_batch(texts)), self.config.temperature)
 
-    def _state(self, carry: Carry) -> StreamState:
-        return StreamState(carry, self.forward, self.labels, self.config.temperature)
+    def _read(self, carry: Carry, text: str) -> Carry:
+        return self.forward.advance(carry, self.tokenizer.encode(text)) if text else carry
+
+    def _state(self, carry: Carry, settled: Carry, pending: str) -> StreamState:
+        return StreamState(carry, settled, pending, self.forward, self.labels, self.config.temperature)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return functools.partial(Classifier, backend=self.backend), (
@@ -190,5 +204,7 @@ def load(folder: str | os.PathLike[str], *, backend: str = "auto") -> Classifier
 
     Raises:
         ModelError: a file is missing, damaged, of another format or hostile; the message names the file and the field.
+        OptionError: no backend has that name.
     """
+    check_choice("load", "backend", backend, ("auto", *NAMES))
     return Classifier(*read_model_folder(folder), backend=backend)

@@ -29,15 +29,16 @@ class Prediction:
 
 
 def softmax(logits: npt.NDArray[np.floating], temperature: float) -> Probabilities:
-    """Return the probabilities `[N, C]` of logits `[N, C]` divided by `temperature`; safe for logits of any size.
+    """Return the probabilities `[N, C]` of logits `[N, C]` divided by `temperature` (above 0); safe for logits of any size.
 
     Example:
         >>> softmax(np.array([[1000.0, 1000.0]]), 1.0).tolist()
         [[0.5, 0.5]]
     """
-    scaled = logits.astype(np.float64) / temperature
-    scaled -= scaled.max(axis=1, keepdims=True)
-    exponentials = np.exp(scaled)
+    # Shifted before it is divided: at a tiny temperature the largest stays 0 instead of becoming infinite.
+    shifted = logits.astype(np.float64)
+    shifted -= shifted.max(axis=1, keepdims=True)
+    exponentials = np.exp(shifted / temperature)
     return exponentials / exponentials.sum(axis=1, keepdims=True)
 
 

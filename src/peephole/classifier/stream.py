@@ -12,16 +12,23 @@ from peephole.classifier.prediction import Prediction, predictions, softmax
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class StreamState:
-    """A text that is being read, as `Classifier.start` and `Classifier.step` return it. Immutable, of constant size.
+    """A text that is being read, as `Classifier.start` and `Classifier.step` return it.
+
+    Immutable; of constant size, but for `pending`.
 
     Args:
-        carry: what the model remembers.
+        carry: what the model remembers of all that was read.
+        settled: what it remembers of what stands before `pending`; `carry` itself when nothing is pending.
+        pending: the end of the text from a word with an open ``<br`` on, which the next piece may make a tag: at most a word and
+            some fifty characters.
         forward: the model's stages.
         labels: the name of each class.
         temperature: of the softmax.
     """
 
     carry: Carry = dataclasses.field(repr=False)
+    settled: Carry = dataclasses.field(repr=False)
+    pending: str = dataclasses.field(repr=False)
     forward: Forward = dataclasses.field(repr=False)
     labels: Sequence[str] = dataclasses.field(repr=False)
     temperature: float = dataclasses.field(repr=False)

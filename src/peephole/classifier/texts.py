@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from typing import TypeVar
 
 from peephole.errors import DataError
 
@@ -15,9 +16,17 @@ _GROUP_CHARACTERS = 1 << 18
 _GROUP_CHUNKS = 4096
 _BLOCK_CHARACTERS = 1 << 22
 
+Item = TypeVar("Item")
+
 _HALF = re.compile(r"[\ud800-\udfff]")
 # White space with no tag around it: a tag is closed by ">" before any other angle bracket, within 48 characters.
 _SPACE = re.compile(r"[ \t\r\n](?![^<>]{0,48}>)")
+
+
+# White space as the tokenizers take it: not U+001C to U+001F and U+0085, but the five C1 controls that stand for nothing.
+_BLANK = re.compile(r"(?:[^\S\x1c-\x1f\x85]|[\x81\x8d\x8f\x90\x9d])+")
+# What a line break's tag may look like up to a place where it goes on after white space.
+_OPEN_BREAK = re.compile(r"< ?/? ?(?:br(?: [^<>]{0,40})?/? ?)?", re.IGNORECASE)
 
 
 class TextTypeError(DataError, TypeError):
@@ -79,6 +88,24 @@ def groups(parts: Sequence[str]) -> Iterator[list[str]]:
         yield group
 
 
+def open_break(text: str) -> int:
+    """Return where the last word begins that holds the start of a ``<br>`` tag with white space in it, unclosed so far.
+
+    What stands before can be cut into tokens now, whatever follows; what stands from there on cannot.
+
+    Returns:
+        An offset in `text`; its length when no tag is open at its end.
+
+    Example:
+        >>> [open_break(text) for text in ("good<br />film", "a good<br", "a good<br class='x'", "a < b")]
+        [14, 2, 2, 5]
+    """
+    mark = text.rfind("<")
+    if mark < 0 or not _OPEN_BREAK.fullmatch(_BLANK.sub(" ", text[mark:])):
+        return len(text)
+    return max((match.end() for match in _BLANK.finditer(text, 0, mark)), default=0)
+
+
 def blocks(texts: Iterable[str], where: str, size: int) -> Iterator[list[str]]:
     """Return an iterator of blocks of at most `size` texts and about four million characters.
 
@@ -90,20 +117,28 @@ def blocks(texts: Iterable[str], where: str, size: int) -> Iterator[list[str]]:
             f"{where}: texts must be an iterable of str; got one {type(texts).__name__}",
             hint="pass a list: [text]",
         )
-    return _read_blocks(iter(texts), where, size)
+    return bounded((checked(text, f"{where}: texts[{n}]") for n, text in enumerate(texts)), size, len)
 
 
-def _read_blocks(texts: Iterator[object], where: str, size: int) -> Iterator[list[str]]:
-    first = 0
+def bounded(
+    items: Iterable[Item], size: int, characters: Callable[[Item], int]
+) -> Generator[list[Item], None, None]:
+    """Yield items in blocks of at most `size`, each ending also once it holds more than about four million characters.
+
+    Args:
+        items: taken a block at a time, in order.
+        size: the most items of a block, at least 1.
+        characters: how many an item holds.
+    """
+    stream = iter(items)
     while True:
-        block: list[str] = []
-        characters = 0
-        for text in itertools.islice(texts, size):
-            block.append(checked(text, f"{where}: texts[{first + len(block)}]"))
-            characters += len(block[-1])
-            if characters > _BLOCK_CHARACTERS:
+        block: list[Item] = []
+        total = 0
+        for item in itertools.islice(stream, size):
+            block.append(item)
+            total += characters(item)
+            if total > _BLOCK_CHARACTERS:
                 break
         if not block:
             return
         yield block
-        first += len(block)

@@ -46,6 +46,8 @@ def evaluate(
     """
     from peephole.classifier import load
     from peephole.evaluation import (
+        check_errors_path,
+        check_report_path,
         judge,
         learning_history,
         read_labelled,
@@ -54,6 +56,10 @@ def evaluate(
         write_report,
     )
 
+    if errors is not None:  # an hour of scoring should not end in a mistyped name
+        check_errors_path(errors)
+    if html is not None:
+        check_report_path(html)
     classifier = load(model)
     records = read_labelled(
         classifier,

@@ -12,9 +12,10 @@ from peephole.evaluation.calibration import (
     fit_temperature,
     reliability_bins,
 )
-from peephole.evaluation.errors_file import Mistake, find_mistakes, write_errors
+from peephole.evaluation.errors_file import Mistake, check_errors_path, find_mistakes, write_errors
 from peephole.evaluation.evaluation import Evaluation, LengthBin, evaluate
-from peephole.evaluation.judging import Judgement, judge, learning_history, read_labelled
+from peephole.evaluation.history import learning_history
+from peephole.evaluation.judging import Judgement, judge, read_labelled
 from peephole.evaluation.metrics import (
     ClassScores,
     Interval,
@@ -26,7 +27,7 @@ from peephole.evaluation.metrics import (
     macro_recall,
     roc_auc,
 )
-from peephole.evaluation.report import report_html, write_report
+from peephole.evaluation.report import check_report_path, report_html, write_report
 from peephole.evaluation.text import summary_rich, summary_text
 
 __all__ = [
@@ -41,6 +42,8 @@ __all__ = [
     "Mistake",
     "accuracy_interval",
     "apply_temperature",
+    "check_errors_path",
+    "check_report_path",
     "class_scores",
     "confusion_matrix",
     "cross_fitted_calibration",

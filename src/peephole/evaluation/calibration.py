@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from peephole.classifier.prediction import softmax
 from peephole.errors import DataError, OptionError
 from peephole.evaluation.checks import Floats, Ints, as_floats, check_scores
 
@@ -123,7 +124,7 @@ def error_of(bins: tuple[CalibrationBin, ...]) -> float:
 
 
 def apply_temperature(logits: npt.ArrayLike, temperature: float = 1.0) -> Floats:
-    """Return ``softmax(logits / temperature)`` over the last axis, as float64.
+    """Return ``softmax(logits / temperature)`` of each row, as float64.
 
     Args:
         logits: `[N, C]`, finite.
@@ -137,12 +138,7 @@ def apply_temperature(logits: npt.ArrayLike, temperature: float = 1.0) -> Floats
     """
     if not 0 < temperature < float("inf"):
         raise OptionError(f"apply_temperature: temperature must be a number above 0; got {temperature}")
-    return _softmax(as_floats("apply_temperature", "logits", "[N, C]", logits), 1 / temperature)
-
-
-def _softmax(logits: Floats, sharpness: float) -> Floats:
-    raised = np.exp(sharpness * (logits - logits.max(axis=-1, keepdims=True)))
-    return raised / raised.sum(axis=-1, keepdims=True)
+    return softmax(as_floats("apply_temperature", "logits", "[N, C]", logits), temperature)
 
 
 def fit_temperature(logits: npt.ArrayLike, labels: npt.ArrayLike) -> float:
@@ -179,7 +175,7 @@ def fit_temperature(logits: npt.ArrayLike, labels: npt.ArrayLike) -> float:
 
     def slope(log_sharpness: float) -> float:
         """Return the derivative of the mean loss in the sharpness 1 / t, at ``t = exp(-log_sharpness)``."""
-        return float(((_softmax(centred, np.exp(log_sharpness)) - targets) * centred).sum(axis=1).mean())
+        return float(((softmax(centred, np.exp(-log_sharpness)) - targets) * centred).sum(axis=1).mean())
 
     if slope(0.0) == 0.0:
         return 1.0
@@ -227,7 +223,7 @@ def cross_fitted_calibration(logits: npt.ArrayLike, labels: npt.ArrayLike, seed:
     probabilities = np.empty_like(values)
     for half in (first, ~first):
         temperature = fit_temperature(values[~half], truth[~half])
-        probabilities[half] = _softmax(values[half], 1 / temperature)
+        probabilities[half] = softmax(values[half], temperature)
     return error_of(bins_of(probabilities, truth))
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -64,18 +67,32 @@ def check_names(where: str, names: Sequence[str]) -> tuple[str, ...]:
     """Return the class names, or raise `OptionError`: text, at least two, no name twice."""
     if isinstance(names, str):
         raise OptionError(f"{where}: names must be a sequence of class names; got the one text {names!r}")
+    given: list[object] = list(names)
     problems = [
         f"names must be text; got {name!r} as class {i}"
-        for i, name in enumerate(names)
+        for i, name in enumerate(given)
         if type(name) is not str
     ]
-    twice = sorted({str(name) for name in names if list(names).count(name) > 1})
+    counts = Counter(name for name in given if isinstance(name, str))
+    twice = sorted(name for name, count in counts.items() if count > 1)
     if twice:
         problems.append(f"names must differ; got {', '.join(map(repr, twice))} more than once")
-    if len(names) < 2:
-        problems.append(f"names must hold at least two classes; got {len(names)}")
+    if len(given) < 2:
+        problems.append(f"names must hold at least two classes; got {len(given)}")
     raise_problems(where, OptionError, problems)
     return tuple(names)
+
+
+def check_file_path(path: str | os.PathLike[str]) -> None:
+    """Raise `OptionError` unless a file could be written at `path`: it is no folder, and its folder exists."""
+    target = Path(os.path.realpath(path))
+    if target.is_dir():
+        raise OptionError(f"{os.fspath(path)}: must be the path of a file; got a folder")
+    if not target.parent.is_dir():
+        raise OptionError(
+            f"{os.fspath(path)}: the file's folder must exist; got no folder {str(target.parent)!r}",
+            hint="create it first",
+        )
 
 
 def check_scores(

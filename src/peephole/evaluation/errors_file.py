@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from peephole.errors import ShapeError, check_choice
-from peephole.evaluation.checks import check_names, check_scores
+from peephole.errors import OptionError, ShapeError, nearest
+from peephole.evaluation.checks import check_file_path, check_names, check_scores
 from peephole.files import replacing
 
 COLUMNS = ("text", "label", "predicted", "probability")
@@ -93,7 +93,7 @@ def write_errors(path: str | os.PathLike[str], mistakes: Iterable[Mistake]) -> i
         How many were written. None at all gives a CSV file of the header only, or an empty JSONL file.
 
     Raises:
-        OptionError: another ending; or the folder does not exist.
+        OptionError: as `check_errors_path`.
 
     >>> import pathlib, tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -103,11 +103,10 @@ def write_errors(path: str | os.PathLike[str], mistakes: Iterable[Mistake]) -> i
     >>> lines[1]
     '"\'=1+1, fun","negative","positive",0.875'
     """
-    ending = Path(path).suffix.lower()
-    check_choice("write_errors", "the file's ending", ending, FORMATS)
+    check_errors_path(path)
     written = 0
-    with replacing("write_errors", path) as file:
-        if ending == ".jsonl":
+    with replacing(os.fspath(path), path) as file:
+        if _ending(path) == ".jsonl":
             for mistake in mistakes:
                 line = json.dumps(asdict(mistake), ensure_ascii=False, allow_nan=False)
                 file.write(line.translate(_LINE_ENDS) + "\n")
@@ -121,6 +120,29 @@ def write_errors(path: str | os.PathLike[str], mistakes: Iterable[Mistake]) -> i
                 table.writerow([*map(defused, cells), round(mistake.probability, 6)])
                 written += 1
     return written
+
+
+def check_errors_path(path: str | os.PathLike[str]) -> None:
+    """Refuse a path that `write_errors` cannot write to: to be called before the work whose mistakes it is for.
+
+    Raises:
+        OptionError: the ending is neither ``.csv`` nor ``.jsonl``, the folder does not exist, or `path` is a folder.
+
+    >>> check_errors_path("wrong.txt")
+    Traceback (most recent call last):
+    peephole.errors.OptionError: wrong.txt: the file's ending must be .csv or .jsonl; got '.txt'
+    """
+    ending = _ending(path)
+    if ending not in FORMATS:
+        offer = nearest(ending, FORMATS)
+        raise OptionError(
+            f"{os.fspath(path)}: the file's ending must be {' or '.join(FORMATS)}; got {ending!r}{offer}"
+        )
+    check_file_path(path)
+
+
+def _ending(path: str | os.PathLike[str]) -> str:
+    return Path(path).suffix.lower()
 
 
 def defused(cell: str) -> str:

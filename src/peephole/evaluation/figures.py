@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from numbers import Real
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
 from peephole.errors import OptionError, require
@@ -243,6 +244,19 @@ def _line(axes: Axes, points: list[tuple[float, float]], color: str, name: str) 
     axes.plot(places, values, color=color, linewidth=1.4, marker=marker, markersize=3, label=name)
 
 
+def drawing_modules() -> tuple[ModuleType, ModuleType, ModuleType]:
+    """Import matplotlib's parts that draw: its styles, its figures and its SVG canvas.
+
+    Raises:
+        MissingExtra: matplotlib is not installed.
+    """
+    style, figure, canvas = (
+        require(f"matplotlib.{part}", extra="figures", purpose="drawing figures")
+        for part in ("style", "figure", "backends.backend_svg")
+    )
+    return style, figure, canvas
+
+
 def _drawn(name: str, height: float, paint: Callable[[Figure], None]) -> str:
     """Return what `paint` draws as an element for a page.
 
@@ -251,10 +265,7 @@ def _drawn(name: str, height: float, paint: Callable[[Figure], None]) -> str:
         height: in inches.
         paint: draws on the empty figure that it is given.
     """
-    purpose = "drawing figures"
-    style = require("matplotlib.style", extra="figures", purpose=purpose)
-    module = require("matplotlib.figure", extra="figures", purpose=purpose)
-    canvas = require("matplotlib.backends.backend_svg", extra="figures", purpose=purpose)
+    style, module, canvas = drawing_modules()
     written = io.StringIO()
     # "default" first: a user's own matplotlibrc must not change the report.
     with style.context(["default", {**_STYLE, "svg.hashsalt": name}]):

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from peephole.errors import DataError, ModelError
+from peephole.classifier.texts import bounded
+from peephole.errors import DataError, ModelError, OptionError
 from peephole.evaluation.calibration import apply_temperature
 from peephole.evaluation.errors_file import Mistake, find_mistakes
 from peephole.evaluation.evaluation import Evaluation, evaluate
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from peephole.classifier import Classifier
 
 BLOCK = 2048
-"""Texts that are read and scored at a time."""
+"""The most texts that are read and scored at a time; a block also ends after some four million characters."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,8 @@ class Judgement:
 def judge(classifier: Classifier, records: Iterable[Record]) -> Judgement:
     """Score a classifier on records whose labels are among its own.
 
+    Of all texts but a block at a time and the misjudged ones, only the scores are kept.
+
     Args:
         classifier: any classifier.
         records: labelled texts; read with ``known_labels=classifier.config.labels``.
@@ -49,27 +51,30 @@ def judge(classifier: Classifier, records: Iterable[Record]) -> Judgement:
     """
     names = classifier.config.labels
     index = {label: i for i, label in enumerate(names)}
-    texts: list[str] = []
     labels: list[int] = []
     lengths: list[int] = []
     logits: list[NDArray[np.float64]] = []
-    stream = iter(records)
-    while block := list(islice(stream, BLOCK)):
+    mistakes: list[Mistake] = []
+    for block in bounded(records, BLOCK, lambda record: len(record.text)):
         for record in block:
             if record.label not in index:
                 known = ", ".join(map(repr, names))
                 raise DataError(f"{record.place}: the label must be one of {known}; got {record.label!r}")
-            labels.append(index[record.label])
-        ids = classifier.tokenizer.encode_batch([record.text for record in block])
-        logits.append(np.asarray(classifier.logits(ids), dtype=np.float64))
-        lengths.extend(len(tokens) for tokens in ids)
-        texts.extend(record.text for record in block)
-    if not texts:
+        texts = [record.text for record in block]
+        truth = [index[str(record.label)] for record in block]
+        ids = classifier.tokenizer.encode_batch(texts)
+        scores = np.asarray(classifier.logits(ids), dtype=np.float64)
+        probabilities = apply_temperature(scores, classifier.config.temperature)
+        mistakes += find_mistakes(texts, probabilities, truth, names)
+        labels += truth
+        lengths += [len(tokens) for tokens in ids]
+        logits.append(scores)
+    if not labels:
         raise DataError("evaluate: there must be at least one labelled text; got none")
     scores = np.concatenate(logits)
     probabilities = apply_temperature(scores, classifier.config.temperature)
     evaluation = evaluate(probabilities, labels, names, lengths=lengths, logits=scores)
-    return Judgement(evaluation, find_mistakes(texts, probabilities, labels, names))
+    return Judgement(evaluation, sorted(mistakes, key=lambda mistake: -mistake.probability))
 
 
 class HeldOut(Iterator[Record]):
@@ -78,16 +83,31 @@ class HeldOut(Iterator[Record]):
     Args:
         stream: all records that the classifier was trained on, with their groups if the rule is by group.
         rule: the classifier's rule.
+        expected: how many texts were held out then; None if that is not known.
+
+    Attributes:
+        skipped: how many records were left out so far, and why.
+
+    Raises:
+        DataError: on the first step, if the records cannot be used, or another number of them is held out.
     """
 
-    def __init__(self, stream: RecordStream, rule: SplitRule) -> None:
+    def __init__(self, stream: RecordStream, rule: SplitRule, expected: int | None = None) -> None:
         self.skipped = stream.skipped
-        self._records = self._choose(stream, rule)
+        self._records = self._choose(stream, rule, expected)
 
     @staticmethod
-    def _choose(stream: RecordStream, rule: SplitRule) -> Iterator[Record]:
+    def _choose(stream: RecordStream, rule: SplitRule, expected: int | None) -> Iterator[Record]:
         records = list(stream)
-        for record, held in zip(records, split_development(records, rule), strict=True):
+        held_out = split_development(records, rule)
+        found = int(held_out.sum())
+        if expected is not None and found != expected:
+            raise DataError(
+                f"evaluate: --development must find the {expected:,} texts that were held out at training; got {found:,}",
+                hint="these are other, more or fewer texts than at training: give the same sources, with the same --where, "
+                "columns and --skip-bad",
+            )
+        for record, held in zip(records, held_out, strict=True):
             if held:
                 yield record
 
@@ -120,7 +140,8 @@ def read_labelled(
 
     Raises:
         ModelError: `development`, but the model holds no rule by which its development part was chosen from its texts.
-        DataError: while reading, if the texts cannot be used.
+        DataError: while reading, if the texts cannot be used; or `development`, and not as many texts are held out of these
+            sources as were at training.
     """
     rule = development_rule(classifier) if development else None
     stream = read(
@@ -134,14 +155,17 @@ def read_labelled(
         known_labels=classifier.config.labels,
         skip_bad=skip_bad,
     )
-    return stream if rule is None else HeldOut(stream, rule)
+    if rule is None:
+        return stream
+    count = classifier.config.data.get("development")
+    return HeldOut(stream, rule, count if isinstance(count, int) and not isinstance(count, bool) else None)
 
 
 def development_rule(classifier: Classifier) -> SplitRule:
     """Return the rule by which a classifier's development part was chosen.
 
     Raises:
-        ModelError: the part was a source of its own, or named by a column.
+        ModelError: the part was a source of its own, or named by a column; or the rule in the config is none.
     """
     split = classifier.config.split
     if split is None or split.get("kind") not in ("group", "stratified"):
@@ -150,13 +174,7 @@ def development_rule(classifier: Classifier) -> SplitRule:
             "this one's was given apart",
             hint="evaluate on the development source itself, or choose its rows with --where COLUMN=VALUE",
         )
-    return SplitRule.from_json(split)
-
-
-def learning_history(classifier: Classifier) -> list[dict[str, float]] | None:
-    """Return the learning curve that training left with a classifier, one dict for each pass; None where there is none."""
-    columns = classifier.config.metrics.get("learning_curve")
-    if not isinstance(columns, dict) or not all(isinstance(values, list) for values in columns.values()):
-        return None
-    named = cast("dict[str, list[float]]", columns)
-    return [dict(zip(named, row, strict=True)) for row in zip(*named.values(), strict=True)]
+    try:
+        return SplitRule.from_json(split)
+    except OptionError as error:
+        raise ModelError(f"config.json, split: {error.message.removeprefix('SplitRule: ')}") from error

@@ -14,9 +14,17 @@ import string
 from collections.abc import Mapping, Sequence
 
 from peephole.errors import OptionError
+from peephole.evaluation.checks import check_file_path
 from peephole.evaluation.errors_file import Mistake
 from peephole.evaluation.evaluation import Evaluation
-from peephole.evaluation.figures import History, finite, learning_curve, length_diagram, reliability_diagram
+from peephole.evaluation.figures import (
+    History,
+    drawing_modules,
+    finite,
+    learning_curve,
+    length_diagram,
+    reliability_diagram,
+)
 from peephole.evaluation.wording import headline, percent
 from peephole.files import replacing
 
@@ -69,13 +77,25 @@ def write_report(
 
     Raises:
         MissingExtra: matplotlib is not installed.
-        OptionError: the folder of `path` does not exist; or as `report_html`.
+        OptionError: as `check_report_path`, or as `report_html`.
     """
+    check_report_path(path)
     page = report_html(
         evaluation, title=title, facts=facts, history=history, mistakes=mistakes, most_mistakes=most_mistakes
     )
-    with replacing("write_report", path) as file:
+    with replacing(os.fspath(path), path) as file:
         file.write(page)
+
+
+def check_report_path(path: str | os.PathLike[str]) -> None:
+    """Refuse a path that `write_report` cannot write to: to be called before the work that the report is of.
+
+    Raises:
+        MissingExtra: matplotlib, which draws the figures, is not installed.
+        OptionError: the folder does not exist, or `path` is a folder.
+    """
+    check_file_path(path)
+    drawing_modules()
 
 
 def report_html(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections import Counter
 from collections.abc import Sequence
 
 from peephole.evaluation.evaluation import Evaluation, LengthBin
@@ -140,10 +141,11 @@ def short(name: str, width: int) -> str:
 
 
 def short_names(names: Sequence[str], width: int) -> list[str]:
-    """Return printable names of at most `width` columns that still differ: those that clash get their number."""
+    """Return printable names of at most `width` columns that still differ: all those that clash get their number."""
     cut = [short(name, width) for name in names]
+    counts = Counter(cut)
     for index, name in enumerate(cut):
-        if cut.count(name) > 1:
+        if counts[name] > 1:
             tail = f"…{index + 1}"
             cut[index] = short(names[index], max(1, width - len(tail))).rstrip("…") + tail
     return cut

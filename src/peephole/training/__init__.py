@@ -1,0 +1,66 @@
+"""Training a classifier: one loop, a recipe for every setting, and checkpoints that survive a kill.
+
+Public names are loaded when they are first used, so that the recipe can be read where torch is not installed.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from peephole.training.progress import Bars as Bars
+    from peephole.training.progress import Lines as Lines
+    from peephole.training.progress import Progress as Progress
+    from peephole.training.progress import make_progress as make_progress
+    from peephole.training.recipe import Recipe as Recipe
+    from peephole.training.recipe import settings as settings
+    from peephole.training.request import TrainingDiverged as TrainingDiverged
+    from peephole.training.request import TrainingInterrupted as TrainingInterrupted
+    from peephole.training.request import TrainRequest as TrainRequest
+    from peephole.training.request import TrainResult as TrainResult
+    from peephole.training.run import train as train
+    from peephole.training.setting import Setting as Setting
+    from peephole.training.state import Pass as Pass
+
+_HOMES = {
+    "Bars": "progress",
+    "Lines": "progress",
+    "Pass": "state",
+    "Progress": "progress",
+    "Recipe": "recipe",
+    "Setting": "setting",
+    "TrainRequest": "request",
+    "TrainResult": "request",
+    "TrainingDiverged": "request",
+    "TrainingInterrupted": "request",
+    "make_progress": "progress",
+    "settings": "recipe",
+    "train": "run",
+}
+
+__all__ = [
+    "Bars",
+    "Lines",
+    "Pass",
+    "Progress",
+    "Recipe",
+    "Setting",
+    "TrainRequest",
+    "TrainResult",
+    "TrainingDiverged",
+    "TrainingInterrupted",
+    "make_progress",
+    "settings",
+    "train",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name in _HOMES:
+        return getattr(importlib.import_module(f"peephole.training.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'peephole.training' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

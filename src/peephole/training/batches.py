@@ -1,0 +1,137 @@
+"""Batches: texts of like length together, as many as a budget of tokens holds, in an order made by chance.
+
+The batches of a pass are a pure function of the corpus, the budgets, the seed and the number of the pass. So a
+resumed run needs no state of a generator to find its place: the number of the pass and of the batch are enough.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from peephole.errors import OptionError
+from peephole.ops import Sequences
+from peephole.training.corpus import Corpus
+
+Rows = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How large a batch may be. A single text that is over the budget makes a batch of its own.
+
+    Args:
+        tokens: most tokens, counted as the longest text times the number of texts, at least 1.
+        rows: most texts, at least 1.
+    """
+
+    tokens: int
+    rows: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """Texts ready for the network.
+
+    Args:
+        ids: token ids as packed rows `[R]`, int64.
+        sequences: where each row stands.
+        labels: class of each text `[N]`, int64.
+        rows: index of each text in its corpus `[N]`.
+    """
+
+    ids: NDArray[np.int64]
+    sequences: Sequences
+    labels: NDArray[np.int64]
+    rows: Rows
+
+
+def epoch_batches(
+    lengths: NDArray[np.int64], budget: Budget, *, seed: int, epoch: int, processes: int = 1
+) -> list[Rows]:
+    """Deal every text of a corpus into the batches of one pass.
+
+    Texts are sorted by a length that chance has changed a little, so that each pass has other neighbours, and
+    the batches are shuffled. With several processes, process `p` takes batches `p`, `p + processes`, …; batches
+    are halved until every process has equally many (or, where all are single texts, put together by twos).
+
+    Args:
+        lengths: tokens of each text `[texts]`.
+        budget: how large a batch may be.
+        seed: seed of the run, at least 0.
+        epoch: number of the pass, at least 0; chance is a function of these two.
+        processes: how many processes share the batches, at least 1.
+
+    Returns:
+        Indices of the texts of each batch; every text stands in exactly one.
+
+    Raises:
+        OptionError: there are fewer texts than processes.
+
+    Example:
+        >>> batches = epoch_batches(np.array([3, 9, 4, 8]), Budget(tokens=20, rows=2), seed=1, epoch=0)
+        >>> sorted(sorted(batch.tolist()) for batch in batches)
+        [[0, 2], [1, 3]]
+    """
+    if len(lengths) < processes:
+        raise OptionError(
+            f"training: every process needs at least one text; got {len(lengths)} texts, {processes} processes"
+        )
+    chance = np.random.default_rng([seed, epoch])
+    jittered = lengths * chance.uniform(0.93, 1.07, len(lengths)) + chance.uniform(0, 4, len(lengths))
+    batches = fill(np.argsort(jittered, kind="stable"), lengths, budget)
+    _even_out(batches, lengths, processes)
+    return [batches[index] for index in chance.permutation(len(batches))]
+
+
+def sorted_batches(lengths: NDArray[np.int64], budget: Budget) -> list[Rows]:
+    """Deal every text into batches by its length alone, longest first: for evaluation."""
+    return fill(np.argsort(-lengths, kind="stable"), lengths, budget)
+
+
+def fill(order: Rows, lengths: NDArray[np.int64], budget: Budget) -> list[Rows]:
+    """Cut `order` into batches, each as long as the budget allows."""
+    batches: list[Rows] = []
+    start, longest = 0, 0
+    for end, index in enumerate(order):
+        longest = max(longest, int(lengths[index]))
+        rows = end - start + 1
+        if end > start and (rows > budget.rows or rows * longest > budget.tokens):
+            batches.append(order[start:end])
+            start, longest = end, int(lengths[index])
+    if len(order):
+        batches.append(order[start:])
+    return batches
+
+
+def _even_out(batches: list[Rows], lengths: NDArray[np.int64], processes: int) -> None:
+    """Halve the largest batches, or put the shortest two together, until each process has equally many."""
+    missing = -len(batches) % processes
+    if len(batches) + missing <= len(lengths):
+        for _ in range(missing):
+            largest = max(range(len(batches)), key=lambda index: len(batches[index]))
+            batch, middle = batches[largest], len(batches[largest]) // 2
+            batches[largest : largest + 1] = [batch[:middle], batch[middle:]]
+        return
+    while len(batches) % processes:
+        batches.sort(key=lambda batch: -int(lengths[batch].sum()))
+        batches[-2:] = [np.concatenate(batches[-2:])]
+
+
+def gather(corpus: Corpus, rows: Rows) -> Batch:
+    """Collect the texts of one batch as packed rows.
+
+    Args:
+        corpus: where the texts are.
+        rows: indices of the texts `[N]`.
+
+    Example:
+        >>> corpus = Corpus.from_texts([np.array([5]), np.array([6, 7, 8])], [0, 1])
+        >>> gather(corpus, np.array([0, 1])).ids.tolist()      # step by step, the longest text first
+        [6, 5, 7, 8]
+    """
+    sequences = Sequences.from_lengths(corpus.lengths[rows])
+    where = corpus.starts[rows][sequences.row_batch] + sequences.row_time
+    return Batch(corpus.ids[where].astype(np.int64), sequences, corpus.labels[rows], rows)

@@ -1,0 +1,209 @@
+"""The training loop, from the first step to the last, to be read from top to bottom."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+from torch import Tensor
+
+from peephole.training.adversarial import adversarial_step
+from peephole.training.batches import Batch, Rows, gather
+from peephole.training.chance import guessing_advice, is_guessing
+from peephole.training.judge import Judgement, judge
+from peephole.training.keeper import Keeper
+from peephole.training.learner import Learner
+from peephole.training.machine import Machine
+from peephole.training.meter import Meter
+from peephole.training.noise import guesser_loss, note_loss
+from peephole.training.objective import class_weights, loss_of
+from peephole.training.prepare import Prepared
+from peephole.training.progress import Plan, Progress
+from peephole.training.recipe import Recipe
+from peephole.training.request import TrainingDiverged
+from peephole.training.schedule import OneCycle
+from peephole.training.state import Pass, State
+from peephole.training.stopping import Clock, Interrupts
+
+Ending: TypeAlias = Literal["complete", "patience", "time"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fitted:
+    """What the loop leaves.
+
+    Args:
+        ending: why it ended: all passes were made, the score had stopped rising, or the time budget was over.
+        weights: the weights that are kept, by name.
+        judgement: what they make of the development texts.
+    """
+
+    ending: Ending
+    weights: dict[str, Tensor]
+    judgement: Judgement
+
+
+def fit(
+    learner: Learner,
+    data: Prepared,
+    plan: Sequence[Sequence[Rows]],
+    machine: Machine,
+    keeper: Keeper,
+    progress: Progress,
+    clock: Clock,
+    interrupts: Interrupts,
+) -> Fitted:
+    """Train a network from where it stands to the last pass, and return the best weights.
+
+    Args:
+        learner: the network and all that changes while it learns.
+        data: texts, labels and recipe.
+        plan: the batches of every pass.
+        machine: device, precision and processes.
+        keeper: writes checkpoints.
+        progress: hears of steps and passes.
+        clock: says when the time budget is over.
+        interrupts: says when to stop at once.
+
+    Raises:
+        TrainingInterrupted: Ctrl-C or SIGTERM came; a checkpoint was written.
+        TrainingDiverged: the loss or a gradient is infinite or undefined.
+    """
+    recipe, train, state = data.recipe, data.train, learner.state
+    weights = class_weights(train.labels, len(data.labels), recipe.class_weights, machine.device)
+    balance = None if weights is None else weights.cpu().numpy()
+    guess = guesser_loss(train.labels, len(data.labels), recipe.label_smoothing, balance)
+    steps = sum(len(batches) for batches in plan) // machine.processes
+    schedule = OneCycle(recipe.learning_rate, steps, recipe.warmup)
+    meter = Meter(state, steps, machine.processes)
+    warned = False
+    progress.start(Plan(steps, state.step, len(plan), recipe.score))
+
+    def stop_if_interrupted() -> None:
+        if machine.agree(interrupts.received):
+            raise keeper.interrupted(state)
+
+    def listen(done: int, texts: int) -> None:
+        progress.judge(done, texts)
+        if (
+            machine.processes == 1
+        ):  # several judge unequal numbers of batches, so they cannot agree in between
+            stop_if_interrupted()
+
+    def judge_weights(candidate: Mapping[str, Tensor]) -> Judgement:
+        return judge(learner.model, candidate, data.development, data.labels, machine, listen)
+
+    while state.epoch < len(plan) and not out_of_patience(state, recipe):
+        batches = plan[state.epoch][machine.process :: machine.processes]
+        learner.model.train()
+        for rows in batches[state.batch :]:
+            # The learning rate and the chance in a step are functions of its number: nothing else to restore.
+            learning_rate = schedule.rate(state.step)
+            machine.seed_step(recipe.seed, state.step)
+            noisy = recipe.noise_from == "start" or state.noise_step > 0
+            loss = add_gradients(learner, gather(train, rows), weights, recipe, machine, noisy=noisy)
+            norm = learner.step(learning_rate)
+            if not math.isfinite(loss) or (not math.isfinite(norm) and recipe.precision != "fp16"):
+                raise diverged(state, loss, norm, learning_rate)
+            state.batch += 1
+            state.loss_sum += loss
+            note_loss(state, machine.mean(loss), guess)
+            state.tokens += int(train.lengths[rows].sum())
+            state.seconds = meter.seconds
+            progress.step(meter.report(loss, learning_rate))
+
+            out_of_time = machine.agree(clock.over) and state.step < steps
+            if state.step % keeper.every == 0 or out_of_time or machine.agree(interrupts.received):
+                keeper.save(learner)
+                stop_if_interrupted()
+            if out_of_time:
+                return better_of_two(learner, recipe, judge_weights)
+        keeper.save(learner)
+        stop_if_interrupted()
+
+        judgement = judge_weights(learner.candidate)
+        line = Pass(
+            epoch=state.epoch + 1,
+            step=state.step,
+            train_loss=state.loss_sum / len(batches),
+            log_loss=judgement.log_loss,
+            accuracy=judgement.accuracy,
+            macro_f1=judgement.macro_f1,
+            seconds=meter.seconds,
+        )
+        if state.best is None or merit(line, recipe) > merit(state.best, recipe):
+            state.best_epoch = line.epoch
+            learner.keep_candidate()
+        state.history.append(line)
+        state.epoch, state.batch, state.loss_sum, state.seconds = line.epoch, 0, 0.0, line.seconds
+        progress.finish_pass(line, best=state.best_epoch == line.epoch)
+        warm = state.step >= schedule.warmup_steps
+        if warm and not warned and is_guessing(judgement.predicted, data.development.labels):
+            counts = np.bincount(train.labels, minlength=len(data.labels))
+            progress.warn(guessing_advice(line.train_loss, guess, counts, recipe.learning_rate))
+            warned = True
+        keeper.save(learner)
+
+    # A resumed run may not have the best pass's judgement any more; judging again gives both the same bits.
+    ending: Ending = "complete" if state.epoch == len(plan) else "patience"
+    return Fitted(ending, learner.best, judge_weights(learner.best))
+
+
+def add_gradients(
+    learner: Learner, batch: Batch, weights: Tensor | None, recipe: Recipe, machine: Machine, *, noisy: bool
+) -> float:
+    """Add the gradients of a batch's loss to the parameters, and return the loss, in nats.
+
+    Without noise, no token is dropped and there is no adversary. With adversarial training there is a second
+    pass, over vectors that were moved to where the first pass's loss is worse; both losses count alike. It leaves
+    out the noise on the vectors, since the step replaces it.
+    """
+    model, backward = learner.model, machine.accelerator.backward
+    ids, labels = machine.tensor(batch.ids), machine.tensor(batch.labels)
+    sequences, adversarial = batch.sequences, noisy and recipe.adversarial > 0
+    with machine.autocast():
+        vectors = model.embed(ids, sequences, noise=noisy)
+        if adversarial:
+            vectors.retain_grad()
+        loss = loss_of(model.classify(vectors, sequences), labels, weights, recipe.label_smoothing)
+    backward(loss)
+    if adversarial and vectors.grad is not None:
+        text = machine.tensor(sequences.row_batch)
+        step = adversarial_step(vectors.grad, vectors.detach(), text, len(labels), recipe.adversarial)
+        with machine.autocast():
+            logits = model.classify(model.embed(ids, sequences, noise=False) + step, sequences)
+            backward(loss_of(logits, labels, weights, recipe.label_smoothing))
+    return float(loss.detach())
+
+
+def merit(line: Pass | Judgement, recipe: Recipe) -> tuple[float, float]:
+    """Return what decides between two sets of weights: the score, and between equal scores the loss."""
+    return (line.macro_f1 if recipe.score == "macro_f1" else line.accuracy, -line.log_loss)
+
+
+def out_of_patience(state: State, recipe: Recipe) -> bool:
+    """Tell whether the score has not risen for as many passes as the recipe waits."""
+    return recipe.patience is not None and len(state.history) - state.best_epoch >= recipe.patience
+
+
+def better_of_two(
+    learner: Learner, recipe: Recipe, judge_weights: Callable[[Mapping[str, Tensor]], Judgement]
+) -> Fitted:
+    """Return the better of the best pass's weights and the present ones, for a run that is out of time."""
+    present = judge_weights(learner.candidate)
+    best = learner.state.best
+    if best is None or merit(present, recipe) > merit(best, recipe):
+        return Fitted("time", learner.candidate, present)
+    return Fitted("time", learner.best, judge_weights(learner.best))
+
+
+def diverged(state: State, loss: float, norm: float, learning_rate: float) -> TrainingDiverged:
+    """Return the error of a run whose numbers are no longer finite."""
+    return TrainingDiverged(
+        f"training: loss and gradient must stay finite; got loss {loss} and gradient norm {norm} in step {state.step} "
+        f"(epoch {state.epoch + 1}, batch {state.batch + 1}, learning rate {learning_rate:.2g})",
+        hint=f"train anew with a lower learning rate, such as {learning_rate / 3:.1g}",
+    )

@@ -1,0 +1,46 @@
+"""How fast a run goes and how its loss moves: what is told after each step."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+
+from peephole.training.progress import StepReport
+from peephole.training.state import State
+
+
+class Meter:
+    """Measures one session of a run.
+
+    Args:
+        state: where the run stands; read at each report.
+        steps: steps of the whole run.
+        processes: how many processes train, each with about as many tokens as this one.
+    """
+
+    def __init__(self, state: State, steps: int, processes: int = 1) -> None:
+        self._state = state
+        self._steps = steps
+        self._processes = processes
+        self._began = time.monotonic()
+        self._seconds, self._step, self._tokens = state.seconds, state.step, state.tokens
+        self._recent: deque[float] = deque(maxlen=50)
+
+    @property
+    def seconds(self) -> float:
+        """Seconds spent training, over all sessions."""
+        return self._seconds + time.monotonic() - self._began
+
+    def report(self, loss: float, learning_rate: float) -> StepReport:
+        """Return what is told about the step that was just taken."""
+        self._recent.append(loss)
+        spent = max(time.monotonic() - self._began, 1e-9)
+        state = self._state
+        return StepReport(
+            step=state.step,
+            epoch=state.epoch + 1,
+            loss=sum(self._recent) / len(self._recent),
+            learning_rate=learning_rate,
+            tokens_per_second=self._processes * (state.tokens - self._tokens) / spent,
+            seconds_left=spent / max(state.step - self._step, 1) * (self._steps - state.step),
+        )

@@ -1,0 +1,124 @@
+"""What a training run is asked for, what it gives back, and the two ways in which it ends otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from peephole.errors import OptionError, PeepholeError
+from peephole.training.recipe import Recipe
+from peephole.training.state import Pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainRequest:
+    """What to train on, where to write it, and how.
+
+    Args:
+        sources: files, folders, ``"-"`` or ``"hf:NAME"`` with the texts, as `peephole.reading.read` takes them.
+        output: folder of the model; new or empty, unless `resume` is set.
+        recipe: every setting of the run.
+        dev_sources: sources of the development texts; without them a part of `sources` is held out.
+        text_column, label_column: columns of the text and of the label; None finds them by their usual names.
+        group_column: column whose groups are never divided between training and development.
+        split_column: column that says which rows are for training and which for development.
+        where: column and value; other rows are left out.
+        format: format of the sources; None tells it from their names.
+        skip_bad: leave out records that cannot be used, and count them, instead of refusing the sources.
+        resume: go on from the checkpoint beside `output`; from the beginning when there is none yet.
+        time_budget: stop in good order after so many seconds, above 0, counted from the call; None never stops.
+        checkpoint_steps: steps between two checkpoints, at least 1; does not change the result.
+        tensorboard: folder for TensorBoard's files, or None.
+        word_vectors: file of word vectors (GloVe's or word2vec's text format, ``.gz`` too), or None.
+        cpu: do not use a GPU.
+        command: the command line, for the model card.
+
+    Raises:
+        OptionError: options that contradict each other or are out of range; all of them are listed.
+    """
+
+    sources: tuple[str | Path, ...]
+    output: Path
+    recipe: Recipe = field(default_factory=Recipe)
+    dev_sources: tuple[str | Path, ...] = ()
+    text_column: str | None = None
+    label_column: str | None = None
+    group_column: str | None = None
+    split_column: str | None = None
+    where: Mapping[str, str] = field(default_factory=dict[str, str])
+    format: str | None = None
+    skip_bad: bool = False
+    resume: bool = False
+    time_budget: float | None = None
+    checkpoint_steps: int = 200
+    tensorboard: Path | None = None
+    word_vectors: Path | None = None
+    cpu: bool = False
+    command: str = ""
+
+    def __post_init__(self) -> None:
+        problems: list[str] = []
+        ways = {
+            "dev_sources": bool(self.dev_sources),
+            "split_column": self.split_column is not None,
+            "group_column": self.group_column is not None,
+        }
+        if sum(ways.values()) > 1:
+            given = ", ".join(name for name, used in ways.items() if used)
+            problems.append(f"one way to hold out development texts may be given; got {given}")
+        if not self.sources:
+            problems.append("sources must name at least one source; got none")
+        if self.time_budget is not None and not self.time_budget > 0:
+            problems.append(f"time_budget must be above 0 seconds; got {self.time_budget!r}")
+        if self.checkpoint_steps < 1:
+            problems.append(f"checkpoint_steps must be at least 1; got {self.checkpoint_steps!r}")
+        if problems:
+            raise OptionError("\n  ".join(["train: this request cannot be met", *problems]))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainResult:
+    """What a run that ended in good order gives back.
+
+    Args:
+        output: folder of the model that was written.
+        ending: ``"complete"``: every pass was made; ``"patience"``: the score had stopped rising; ``"time"``: the
+            time budget was over and the checkpoint is kept; ``"already"``: the model was complete before.
+        metrics: the evaluation on the development texts, as JSON.
+        history: the learning curve, one line for each finished pass.
+        recipe: the recipe with every number filled in.
+        data: what was read, held out, dropped and cut, as JSON.
+        seconds: time spent training, over all sessions.
+        notes: what a reader should know, one sentence each.
+    """
+
+    output: Path
+    ending: Literal["complete", "patience", "time", "already"]
+    metrics: Mapping[str, Any]
+    history: tuple[Pass, ...]
+    recipe: Recipe
+    data: Mapping[str, Any]
+    seconds: float
+    notes: tuple[str, ...] = ()
+
+
+class TrainingInterrupted(KeyboardInterrupt):
+    """Training was stopped by Ctrl-C or SIGTERM; the message says how to go on.
+
+    It derives from `KeyboardInterrupt`, so that nothing that catches errors takes it for one. A program should
+    end with status 130.
+
+    Args:
+        message: what was kept, and how to go on.
+        checkpoint: the checkpoint that was written, or None when there was nothing to keep yet.
+    """
+
+    def __init__(self, message: str, *, checkpoint: Path | None) -> None:
+        super().__init__(message)
+        self.checkpoint = checkpoint
+
+
+class TrainingDiverged(PeepholeError, FloatingPointError):
+    """The loss or a gradient became infinite or undefined."""

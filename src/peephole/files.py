@@ -76,7 +76,7 @@ def json_line(document: object) -> str:
     Control characters and the Unicode line ends are escaped; other letters stand as they are.
 
     >>> print(json_line({"text": "one\u2028two\u009b"}))
-    {"text": "one\\u2028two\\u009b"}
+    {"text": "one\u2028two\u009b"}
     """
     return json.dumps(document, ensure_ascii=False, allow_nan=False).translate(_ESCAPES)
 

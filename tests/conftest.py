@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,3 +17,11 @@ def data_folder() -> Path:
     if not folder.is_dir():
         pytest.skip(f"needs the real corpora: set PEEPHOLE_DATA (looked in {folder})")
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache_of_this_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep what is compiled for cells of the tests out of the user's own cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PEEPHOLE_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield

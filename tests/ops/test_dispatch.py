@@ -10,9 +10,33 @@ import pytest
 
 from peephole import cells, ops
 from peephole.errors import BackendUnavailable
-from peephole.ops import backends, choose_backend, run
+from peephole.ops import backends, choose_backend, library, run
+from support.cases import CELLS
 
 
+@pytest.fixture
+def _not_built(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if this installation had no kernel library."""
+    monkeypatch.setattr("peephole.ops.dispatch.library.refusal", lambda *_: "not built")
+
+
+@pytest.mark.skipif(library.library().handle is None, reason=library.library().reason)
+@pytest.mark.parametrize("cell", CELLS, ids=repr)
+def test_auto_takes_the_compiled_backend_for_every_shipped_cell(cell) -> None:
+    for asked in ({}, {"array": "numpy"}, {"save": ["h"]}, {"clamp": True}, {"dtype": "float64"}):
+        assert choose_backend(cell, recurrent_mask=True, **asked).name == "compiled"
+    for asked in (
+        {"device": "cuda"},
+        {"dtype": "bfloat16"},
+        {"dtype": "mixed dtypes"},
+        {"transformed": True},
+    ):
+        assert choose_backend(cell, **asked).name != "compiled"
+        with pytest.raises(BackendUnavailable):
+            choose_backend(cell, backend="compiled", **asked)
+
+
+@pytest.mark.usefixtures("_not_built")
 @pytest.mark.parametrize(
     ("cell", "asked", "name"),
     [
@@ -34,15 +58,19 @@ def test_auto_takes_the_first_that_can(cell, asked: dict[str, object], name: str
     assert choose_backend(cell, **asked).name == name
 
 
+@pytest.mark.usefixtures("_not_built")
 def test_a_choice_says_why_others_were_passed_over() -> None:
     assert choose_backend(cells.GRU("before")).refused == {
-        "torch": "torch has no kernel for GRU(reset='before')"
+        "compiled": "not built",
+        "torch": "torch has no kernel for GRU(reset='before')",
     }
     assert choose_backend(cells.LSTM(), save=["f"]).refused == {
-        "torch": "torch's kernels neither return nor hold gates"
+        "compiled": "not built",
+        "torch": "torch's kernels neither return nor hold gates",
     }
 
 
+@pytest.mark.usefixtures("_not_built")
 def test_a_named_backend_is_honoured_or_refused() -> None:
     with pytest.raises(
         BackendUnavailable,
@@ -52,6 +80,7 @@ def test_a_named_backend_is_honoured_or_refused() -> None:
         choose_backend(cells.CoupledLSTM(), backend="torch")
 
 
+@pytest.mark.usefixtures("_not_built")
 def test_a_subclass_of_a_cell_is_another_cell() -> None:
     class Mine(cells.LSTM):
         """Torch's kernel may not stand in for equations that it does not know."""
@@ -59,6 +88,7 @@ def test_a_subclass_of_a_cell_is_another_cell() -> None:
     assert choose_backend(Mine()).name == "reference"
 
 
+@pytest.mark.usefixtures("_not_built")
 def test_run_takes_the_backend_that_was_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
     ran: list[str] = []
     module = sys.modules["peephole.ops.run"]
@@ -73,7 +103,7 @@ def test_run_takes_the_backend_that_was_chosen(monkeypatch: pytest.MonkeyPatch) 
 
 def test_backends_are_listed_in_the_order_asked() -> None:
     assert [info.name for info in backends()] == list(ops.dispatch.NAMES)
-    assert all(info.available for info in backends())
+    assert all(info.available for info in backends() if info.name != "compiled")
 
 
 def test_the_rooms_below_nn_do_not_import_torch() -> None:

@@ -85,7 +85,11 @@ def arguments(**changes: object) -> tuple[tuple[object, ...], dict[str, object]]
             ShapeError,
             r"clamp\['f'\] must broadcast to \[R, H\] = \[3, 3\]; got \[2, 3\]",
         ),
-        ({"backend": "cuda"}, OptionError, "backend must be one of 'auto', 'torch', 'reference'; got 'cuda'"),
+        (
+            {"backend": "cuda"},
+            OptionError,
+            "backend must be one of 'auto', 'compiled', 'torch', 'reference'; got 'cuda'",
+        ),
     ],
 )
 def test_a_bad_argument_is_named(changes: dict[str, object], error: type[Exception], words: str) -> None:
@@ -129,7 +133,8 @@ def test_a_recurrent_mask_multiplies_the_operand_of_every_product() -> None:
         rows, sizes, weights, state = case(cell, [3, 2], 2, 3)
         mask = torch.ones(2, 3, dtype=torch.float64)
         free = run(cell, rows, sizes, weights, state, backend="reference").rows
-        assert torch.equal(run(cell, rows, sizes, weights, state, recurrent_mask=mask).rows, free)
+        masked = run(cell, rows, sizes, weights, state, backend="reference", recurrent_mask=mask).rows
+        assert torch.equal(masked, free)
         cut = {**weights, "weight_hh": torch.zeros_like(weights["weight_hh"])}
         torch.testing.assert_close(
             run(cell, rows, sizes, weights, state, recurrent_mask=0 * mask).rows,

@@ -10,9 +10,10 @@ from collections.abc import Iterable
 
 from peephole.equations import Cell
 from peephole.errors import BackendUnavailable, check_choice
+from peephole.ops import library
 from peephole.ops.torch_backend import torch_kernel
 
-NAMES = ("torch", "reference")  # in the order in which "auto" asks them
+NAMES = ("compiled", "torch", "reference")  # in the order in which "auto" asks them
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +52,15 @@ def backends() -> list[BackendInfo]:
         if has_torch
         else 'PyTorch is not installed: pip install "peephole[train]"'
     )
+    found = library.library()
     return [
+        BackendInfo(
+            "compiled",
+            found.handle is not None,
+            found.reason
+            if found.handle is None
+            else f"kernels for {library.instruction_set()} (this machine runs {', '.join(found.isas)}), on NumPy or torch",
+        ),
         BackendInfo("torch", has_torch, detail),
         BackendInfo(
             "reference", True, "the equations, step by step, on NumPy or torch; any cell, any device"
@@ -90,16 +99,20 @@ def choose_backend(
 
     Example:
         >>> from peephole import cells
-        >>> choose_backend(cells.CoupledLSTM())
-        Choice(name='reference', refused={'torch': 'torch has no kernel for CoupledLSTM'})
+        >>> choose_backend(cells.CoupledLSTM(), dtype="bfloat16").refused
+        {'compiled': 'it computes in float32 and float64 only', 'torch': 'torch has no kernel for CoupledLSTM'}
     """
     check_choice("choose_backend", "backend", backend, ("auto", *NAMES))
     check_choice("choose_backend", "array", array, ("torch", "numpy"))
     refused: dict[str, str] = {}
     for name in NAMES:
-        reason = _refusal(name, cell, array, recurrent_mask, tuple(save), clamp)
-        if reason is None and name == "torch" and transformed and backend == "auto":
-            reason = "torch's kernels have no rule for torch.compile, torch.vmap and forward differentiation"
+        reason = None
+        if name != "reference" and transformed and (backend == "auto" or name == "compiled"):
+            reason = "its kernels have no rule for torch.compile, torch.vmap and forward differentiation"
+        elif name == "compiled":
+            reason = library.refusal(cell, device, dtype)
+        else:
+            reason = _refusal(name, cell, array, recurrent_mask, tuple(save), clamp)
         if reason is not None:
             refused[name] = reason
         elif backend in ("auto", name):

@@ -12,6 +12,7 @@ from peephole.equations import Cell
 from peephole.equations.emit_cpp import LIMIT, counts, emit
 from peephole.equations.plan import plan
 from peephole.errors import BackendUnavailable, check_choice
+from peephole.ops import own_cell
 
 ABI = 1
 DTYPES = {"float32": 0, "float64": 1}
@@ -28,7 +29,10 @@ class Run(ctypes.Structure):
         ("cell", ctypes.c_void_p),
         ("dtype", ctypes.c_int32),
         ("reverse", ctypes.c_int32),
-        *((name, ctypes.c_int64) for name in ("threads", "steps", "batch", "rows", "inputs", "hidden", "width")),
+        *(
+            (name, ctypes.c_int64)
+            for name in ("threads", "steps", "batch", "rows", "inputs", "hidden", "width")
+        ),
         ("batch_sizes", ctypes.c_void_p),
         ("x", ctypes.c_void_p),
         ("x_stride", ctypes.c_int64),
@@ -114,27 +118,33 @@ def instruction_set() -> str:
     return isas[0]
 
 
-@functools.lru_cache(maxsize=1024)
 def find_cell(cell: Cell, isa: str) -> int | None:
-    """Address of a cell's tables in the library, or None if it was built without them."""
+    """Address of a cell's tables: in the library if the cell ships, else compiled for this user; None if it cannot be had."""
+    return _locate(cell, isa)[0]
+
+
+@functools.lru_cache(maxsize=1024)
+def _locate(cell: Cell, isa: str) -> tuple[int | None, str]:
+    """The address, or None and the reason why there is none."""
     handle = library().handle
-    if handle is None or max(counts(plan(cell)).values()) > LIMIT:
-        return None
-    return handle.peephole_cell(isa.encode(), emit(cell)[0].encode())
+    assert handle is not None
+    if max(counts(plan(cell)).values()) > LIMIT:
+        return None, f"the cell is too large for it (more than {LIMIT} lanes, products or values)"
+    built_in = handle.peephole_cell(isa.encode(), emit(cell)[0].encode())
+    return (built_in, "") if built_in is not None else own_cell.find(cell, isa)
 
 
 def refusal(cell: Cell, device: str, dtype: str) -> str | None:
     """Why the compiled backend cannot run something, or None if it can."""
-    found = library()
-    if found.handle is None:
-        return found.reason
     if device != "cpu":
         return "it runs on CPUs only"
     if dtype not in DTYPES:
         return f"it computes in {' and '.join(DTYPES)} only"
-    if find_cell(cell, instruction_set()) is None:
-        return f"its library was built without {cell if cell.options else type(cell).__name__}"
-    return None
+    found = library()
+    if found.handle is None:
+        return found.reason
+    address, reason = _locate(cell, instruction_set())
+    return reason if address is None else None
 
 
 def call_forward(run: Run) -> None:

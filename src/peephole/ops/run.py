@@ -6,13 +6,14 @@ from collections.abc import Iterable, Mapping
 
 from peephole.equations import Cell
 from peephole.ops.arrays import Array
+from peephole.ops.compiled import dtype_for_kernel, run_compiled
 from peephole.ops.dispatch import choose_backend
 from peephole.ops.reference import run_reference
 from peephole.ops.request import Output, Request, check
 from peephole.ops.sequences import check_batch_sizes
 from peephole.ops.torch_backend import is_transformed, run_torch
 
-_RUN = {"reference": run_reference, "torch": run_torch}
+_RUN = {"compiled": run_compiled, "reference": run_reference, "torch": run_torch}
 
 
 def run(
@@ -79,7 +80,7 @@ def run(
         backend=backend,
         array=request.kind,
         device=request.device,
-        dtype=request.dtype,
+        dtype=dtype_for_kernel(request),
         recurrent_mask=recurrent_mask is not None,
         save=request.save,
         clamp=bool(request.clamp),

@@ -161,31 +161,9 @@ DOMAINS: tuple[Domain, ...] = (
     ),
 )
 
-PEOPLE = (
-    "my sister",
-    "my brother",
-    "my wife",
-    "my husband",
-    "my mother",
-    "my neighbour",
-    "a colleague",
-    "a friend",
-    "my cousin",
-    "an old friend",
-    "my aunt",
-)
-DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-NUMBERS = ("two", "three", "four", "five", "six")
-COLOURS = ("red", "green", "blue", "grey", "white", "black", "orange")
-CITIES = ("Lisbon", "Oslo", "Vienna", "Dublin", "Athens", "Ghent", "Turin")
-# Asides that change no verdict, at the start, in the middle and at the end of a clause.
-LEADS = ("", "", "", "", "honestly, ", "to be fair, ", "I must say that ", "let me say that ")
-ASIDES = (", I think,", ", to my mind,", ", as far as I could tell,", ", if you ask me,")
-AFTERS = (", even after {n} {uses},", " honestly", ", if you ask me,", "")
-TAILS = (
-    "",
-    "",
-    "",
+_ASIDES = (", I think,", ", to my mind,", ", as far as I could tell,", ", if you ask me,")
+_TAILS = (
+    *[""] * 3,
     " to my mind",
     " if you ask me",
     " as far as I could tell",
@@ -193,11 +171,48 @@ TAILS = (
     " all things considered",
     " in my view",
 )
-EACH = ("everybody", "each of us", "all of us", "all of my friends", "each of my friends")
-NONE = ("nobody", "none of us", "not one of us", "none of my friends", "not one of my friends")
-GROUPS = ("I know", "who was with us", "who knows me", "in the family", "I have asked")
-CALLED = ("called", "found", "considered")
-CALL = ("call", "consider")
-INTENSIFIERS = ("", "", "", "really ", "truly ", "simply ")
-# How a predicate adjective is turned round in place: "the soup was far from bland".
-REVERSERS = ("not", "not", "not particularly", "not at all", "far from", "anything but", "hardly", "by no means")
+# What fills the slots that decide nothing; a phrase may hold slots itself.
+PHRASES: dict[str, tuple[str, ...]] = {
+    "who": (
+        "my sister",
+        "my brother",
+        "my wife",
+        "my husband",
+        "my mother",
+        "my neighbour",
+        "my cousin",
+        "my aunt",
+        "a colleague",
+        "a friend",
+        "an old friend",
+    ),
+    "day": ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
+    "n": ("two", "three", "four", "five", "six"),
+    "colour": ("red", "green", "blue", "grey", "white", "black", "orange"),
+    "city": ("Lisbon", "Oslo", "Vienna", "Dublin", "Athens", "Ghent", "Turin"),
+    "lead": (*[""] * 4, "honestly, ", "to be fair, ", "I must say that ", "let me say that "),
+    "mid": (", on the whole,", ", all things considered,", ", if you ask me,"),
+    "hedge": (*[""] * 3, ", I think,", ", as far as I could tell,"),
+    "aside": (*[""] * 3, *_ASIDES),
+    "after": (", even after {n} {uses},", " honestly", ", if you ask me,", ""),
+    "end": (*[""] * 3, " on the whole", " all things considered"),
+    "tail": _TAILS,
+    "tail2": _TAILS,
+    "each": ("everybody", "each of us", "all of us", "all of my friends", "each of my friends"),
+    "none": ("nobody", "none of us", "not one of us", "none of my friends", "not one of my friends"),
+    "group": ("I know", "who was with us", "who knows me", "in the family", "I have asked"),
+    "called": ("called", "found", "considered"),
+    "call": ("call", "consider"),
+}
+INTENSIFIERS = (*[""] * 3, "really ", "truly ", "simply ")
+# How a predicate is turned round in place: "the soup was far from bland".
+REVERSERS = (
+    "not",
+    "not",
+    "not particularly",
+    "not at all",
+    "far from",
+    "anything but",
+    "hardly",
+    "by no means",
+)

@@ -1,0 +1,155 @@
+// The matrix product of the kernel: to[r][v] = from[r][v] + sum over k of a[r][k] * w[k][v], for a tile of rows and vectors.
+#pragma once
+
+#include "vector.h"
+
+namespace {
+
+constexpr int kMaxVectors = 4;
+// Rows of a tile by its number of vectors: as many accumulators as registers allow beside the vectors of w and one broadcast.
+#if defined(__AVX512F__)
+constexpr int kMaxRows[kMaxVectors + 1] = {0, 8, 8, 8, 6};
+#else
+constexpr int kMaxRows[kMaxVectors + 1] = {0, 8, 6, 4, 3};
+#endif
+constexpr int kRowLimit = 8;
+
+template <class T> struct TileProduct {
+  const T* a[kRowLimit];     // row r of a
+  int64_t a_step;            // distance between its elements
+  const T* w;
+  int64_t w_step;            // distance between rows of w
+  int64_t count;             // k
+  const T* from;             // null: zero
+  int64_t from_row;
+  T* to;
+  int64_t to_row;
+};
+
+template <class V, int R, int C> void Multiply(const TileProduct<Scalar<V>>& t) {
+  typedef Scalar<V> T;
+  constexpr int64_t W = kWidth<V>;
+  alignas(64) static const T zeros[kMaxVectors * W] = {};
+  const T* from = t.from == nullptr ? zeros : t.from;
+  const int64_t from_row = t.from == nullptr ? 0 : t.from_row;
+  V sum[R][C];
+  PEEPHOLE_UNROLL
+  for (int r = 0; r < R; ++r) {
+    PEEPHOLE_UNROLL
+    for (int c = 0; c < C; ++c) sum[r][c] = Load<V, true>(from + r * from_row + c * W, W);
+  }
+  const T* a[R];
+  PEEPHOLE_UNROLL
+  for (int r = 0; r < R; ++r) a[r] = t.a[r];
+  const T* w = t.w;
+  const int64_t end = t.count * t.a_step, a_step = t.a_step, w_step = t.w_step;
+  for (int64_t k = 0; k < end; k += a_step, w += w_step) {
+    V weight[C];
+    PEEPHOLE_UNROLL
+    for (int c = 0; c < C; ++c) weight[c] = Load<V, true>(w + c * W, W);
+#if defined(__AVX512F__)
+    // Compilers fold a load into every multiply-add that uses it, which makes R loads of one. Pinned, it is loaded once.
+    if constexpr (R > 1) {
+      PEEPHOLE_UNROLL
+      for (int c = 0; c < C; ++c) asm("" : "+v"(weight[c]));
+    }
+#endif
+    PEEPHOLE_UNROLL
+    for (int r = 0; r < R; ++r) {
+      const V x = Broadcast<V>(a[r][k]);
+      PEEPHOLE_UNROLL
+      for (int c = 0; c < C; ++c) sum[r][c] += x * weight[c];
+    }
+  }
+  T* const to = t.to;
+  const int64_t to_row = t.to_row;
+  PEEPHOLE_UNROLL
+  for (int r = 0; r < R; ++r) {
+    PEEPHOLE_UNROLL
+    for (int c = 0; c < C; ++c) Store<true>(to + r * to_row + c * W, sum[r][c], W);
+  }
+}
+
+template <class T> using MultiplyFunction = void (*)(const TileProduct<T>&);
+
+template <class V, int C> constexpr MultiplyFunction<Scalar<V>> Select(int64_t rows) {
+  constexpr int limit = kMaxRows[C];
+  constexpr MultiplyFunction<Scalar<V>> table[] = {
+      nullptr,           Multiply<V, 1, C>, Multiply<V, 2, C>, Multiply<V, 3, C>,
+      Multiply<V, limit < 4 ? 1 : 4, C>, Multiply<V, limit < 5 ? 1 : 5, C>, Multiply<V, limit < 6 ? 1 : 6, C>,
+      Multiply<V, limit < 7 ? 1 : 7, C>, Multiply<V, limit < 8 ? 1 : 8, C>};
+  return table[rows];
+}
+
+// One tile: 1 <= rows <= kMaxRows[vectors], 1 <= vectors <= kMaxVectors.
+template <class T> inline void MultiplyTile(int64_t rows, int64_t vectors, const TileProduct<T>& t) {
+  typedef typename VectorOf<T>::Type V;
+  switch (vectors) {
+    case 1: return Select<V, 1>(rows)(t);
+    case 2: return Select<V, 2>(rows)(t);
+    case 3: return Select<V, 3>(rows)(t);
+    default: return Select<V, 4>(rows)(t);
+  }
+}
+
+// n items in as few parts of at most `limit` as possible, of even size: part k is [Begin(k), Begin(k + 1)).
+struct Split {
+  int64_t n, parts;
+  Split(int64_t n, int64_t limit) : n(n), parts((n + limit - 1) / limit) {}
+  int64_t Begin(int64_t k) const { return k * n / parts; }
+};
+
+// Bytes of weights that stay in the first-level cache while all rows pass by.
+constexpr int64_t kPanel = 32 * 1024;
+// Rows that callers take together, so that their lanes stay there too.
+constexpr int64_t kRowsTogether = 48;
+
+// Any number of rows and vectors. `t.a` is not used: row r of a is a(r).
+template <class T, class Rows>
+void MultiplyRows(int64_t rows, int64_t vectors, const Rows& a, const TileProduct<T>& t) {
+  constexpr int64_t W = kWidth<typename VectorOf<T>::Type>;
+  const Split columns(vectors, kMaxVectors);
+  for (int64_t j = 0; j < columns.parts; ++j) {
+    const int64_t c = columns.Begin(j), cs = columns.Begin(j + 1) - c;
+    const Split tiles(rows, kMaxRows[cs]);
+    Split depth(t.count, kPanel / (cs * W * static_cast<int64_t>(sizeof(T))));
+    if (depth.parts == 0) depth.parts = 1;  // nothing to add: `from` is still to be copied
+    for (int64_t b = 0; b < depth.parts; ++b) {
+      const int64_t k = depth.Begin(b);
+      for (int64_t i = 0; i < tiles.parts; ++i) {
+        const int64_t r = tiles.Begin(i), rs = tiles.Begin(i + 1) - r;
+        TileProduct<T> tile;
+        for (int64_t e = 0; e < rs; ++e) tile.a[e] = a(r + e) + k * t.a_step;
+        tile.a_step = t.a_step;
+        tile.w = t.w + k * t.w_step + c * W;
+        tile.w_step = t.w_step;
+        tile.count = depth.Begin(b + 1) - k;
+        tile.to = t.to + r * t.to_row + c * W;
+        tile.to_row = t.to_row;
+        tile.from = b > 0 ? tile.to : t.from == nullptr ? nullptr : t.from + r * t.from_row + c * W;
+        tile.from_row = b > 0 ? t.to_row : t.from_row;
+        MultiplyTile(rs, cs, tile);
+      }
+    }
+  }
+}
+
+// Likewise, into rows of any width: add(r, in) is given row r of the product, at most kMaxVectors vectors.
+template <class T, class Rows, class Add>
+void MultiplyToRows(int64_t rows, int64_t units, const Rows& a, const TileProduct<T>& t, const Add& add) {
+  constexpr int64_t W = kWidth<typename VectorOf<T>::Type>;
+  const int64_t vectors = (units + W - 1) / W;
+  const Split chunks(rows, kRowsTogether);
+  alignas(64) T scratch[kRowsTogether * kMaxVectors * W];
+  for (int64_t i = 0; i < chunks.parts; ++i) {
+    const int64_t r = chunks.Begin(i), rs = chunks.Begin(i + 1) - r;
+    TileProduct<T> part = t;
+    part.from = nullptr;
+    part.to = scratch;
+    part.to_row = vectors * W;
+    MultiplyRows(rs, vectors, [&](int64_t k) { return a(r + k); }, part);
+    for (int64_t k = 0; k < rs; ++k) add(r + k, scratch + k * vectors * W);
+  }
+}
+
+}  // namespace

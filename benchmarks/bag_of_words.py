@@ -12,7 +12,7 @@ stratified) and training texts that repeat a development text left out:
 
 Texts are normalised as for finding repeats (markup, case, C1 controls, apostrophes); tokens keep contractions and punctuation;
 n-grams of a single training text are left out. The settings are the same for all data and are not searched; on IMDB,
-other token patterns, cut-offs (1 to 3 texts) and a logistic regression stopped early moved the scores by half a
+other token patterns, cut-offs (2 or 3 texts) and a logistic regression stopped early moved the scores by half a
 point and less. ``--sample`` takes the built-in synthetic sample, its training and its test
 part, with unigrams alone beside.
 """

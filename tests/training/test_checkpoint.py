@@ -20,6 +20,9 @@ from peephole.training.checkpoint import (
     remove_checkpoints,
     save_checkpoint,
 )
+from peephole.training.learner import Learner
+from peephole.training.machine import Machine
+from peephole.training.network import make_config, make_network
 from peephole.training.state import Pass, State
 
 STATE = State(
@@ -243,3 +246,23 @@ def test_tensors_are_written_as_they_are(tmp_path: Path) -> None:
     transposed = torch.arange(6.0).view(2, 3).T  # not contiguous
     path = save_checkpoint(tmp_path, STATE, RUN, "{}", {"weights/a": transposed})
     assert torch.equal(safetensors.torch.load_file(path / "tensors.safetensors")["weights/a"], transposed)
+
+
+def test_tensors_of_another_network_are_all_named(tiny) -> None:
+    learner = Learner(make_network(make_config(tiny, 300, ("a", "b")), tiny), tiny, Machine())
+    before = {name: tensor.clone() for name, tensor in learner.parameters.items()}
+    tensors = {name: tensor.detach().clone() for name, tensor in learner.tensors().items()}
+    del tensors["average/hidden.weight"]
+    tensors["weights/extra"] = torch.zeros(1)
+    tensors["moment1/output.bias"] = torch.zeros(3)
+    tensors["best/output.bias"] = torch.ones(2, dtype=torch.float64)
+    with pytest.raises(ModelError) as caught:
+        learner.restore(STATE, tensors, where="some/tensors.safetensors")
+    assert str(caught.value).splitlines() == [
+        "some/tensors.safetensors: does not fit this network",
+        "  average/hidden.weight: missing",
+        "  weights/extra: unknown",
+        "  best/output.bias: must be [2] torch.float32; got [2] torch.float64",
+        "  moment1/output.bias: must be [2] torch.float32; got [3] torch.float32",
+    ]
+    assert all(torch.equal(tensor, before[name]) for name, tensor in learner.parameters.items())

@@ -263,6 +263,51 @@ def test_other_recipes_train_too(request_for, listener, tiny, changes) -> None:
     assert load(result.output).config.data["recipe"]["cell"] == changes.get("cell", "lstm")
 
 
+def test_texts_without_a_single_token(
+    request_for, listener, tiny, corpus, small_corpus, tmp_path, monkeypatch
+) -> None:
+    """Markup alone is a text without tokens; here such texts fill whole batches, the first one too."""
+    from peephole.training import loop
+
+    held_out = small_corpus(tmp_path / "held out.csv")
+    monkeypatch.setattr("peephole.training.prepare.drop_repeats", lambda train, _: (train, 0))
+    with corpus.open("a") as file:
+        file.writelines(f"<br />,{('positive', 'negative')[n % 2]},g\n" for n in range(1, 40))
+    recipe = dataclasses.replace(tiny, batch_rows=4, epochs=2)
+    tokens: list[int] = []
+    real = loop.gather
+
+    def gather(corpus, rows):
+        batch = real(corpus, rows)
+        tokens.append(len(batch.ids))
+        return batch
+
+    monkeypatch.setattr(loop, "gather", gather)
+
+    def plan_batches(lengths, *arguments):
+        from peephole.training.planning import plan_batches as plan
+
+        return [
+            sorted(batches, key=lambda batch: lengths[batch].sum()) for batches in plan(lengths, *arguments)
+        ]
+
+    monkeypatch.setattr("peephole.training.run.plan_batches", plan_batches)
+    whole = train(request_for("whole", recipe=recipe, dev_sources=(held_out,)), progress=listener())
+    assert tokens[0] == 0
+    assert whole.metrics["accuracy"] > 0.3
+
+    def crash() -> None:
+        raise ZeroDivisionError
+
+    request = request_for("cut", recipe=recipe, dev_sources=(held_out,), checkpoint_steps=1)
+    with pytest.raises(ZeroDivisionError):
+        train(request, progress=listener(2, crash))
+    again = train(dataclasses.replace(request, resume=True), progress=listener())
+    assert (again.output / "model.safetensors").read_bytes() == (
+        whole.output / "model.safetensors"
+    ).read_bytes()
+
+
 def test_the_sizes_that_were_left_open_are_filled_in(request_for, listener, tiny) -> None:
     recipe = dataclasses.replace(tiny, vocabulary=None, batch_rows=None, batch_tokens=None, epochs=None)
     result = train(request_for(recipe=recipe, time_budget=1e-9), progress=listener())

@@ -10,6 +10,10 @@ Layer normalisation inside the cell is out of scope: normalise the inputs of a l
 
 from __future__ import annotations
 
+from peephole.errors import require
+
+require("torch", extra="train", purpose="peephole.nn")  # before any module of this room asks for it without a word
+
 from peephole.nn.layers import GRU as GRU
 from peephole.nn.layers import LSTM as LSTM
 from peephole.nn.layers import RNN as RNN

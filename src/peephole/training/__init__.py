@@ -8,6 +8,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
+from peephole.errors import require
+
 if TYPE_CHECKING:
     from peephole.training.progress import Bars as Bars
     from peephole.training.progress import Lines as Lines
@@ -57,6 +59,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
+    if name == "train":
+        require("torch", extra="train", purpose="training")
     if name in _HOMES:
         return getattr(importlib.import_module(f"peephole.training.{_HOMES[name]}"), name)
     raise AttributeError(f"module 'peephole.training' has no attribute {name!r}")

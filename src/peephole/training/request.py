@@ -86,7 +86,7 @@ class TrainResult:
         output: folder of the model that was written.
         ending: ``"complete"``: every pass was made; ``"patience"``: the score had stopped rising; ``"time"``: the
             time budget was over and the checkpoint is kept; ``"already"``: the model was complete before.
-        metrics: the evaluation on the development texts, as JSON.
+        metrics: the evaluation on the development texts, as JSON; of a run that was complete before, its headline.
         history: the learning curve, one line for each finished pass.
         recipe: the recipe with every number filled in.
         data: what was read, held out, dropped and cut, as JSON.

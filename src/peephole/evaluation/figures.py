@@ -196,6 +196,7 @@ def learning_curve(history: History) -> str | None:
             axes["accuracy"].set_ylabel("development\naccuracy, %")
             axes["accuracy"].margins(y=0.15)
         axes[panels[-1]].set_xlabel(unit)
+        axes[panels[-1]].locator_params(axis="x", integer=True)
 
     return _drawn("learning", 1.2 + 1.55 * len(panels), paint)
 

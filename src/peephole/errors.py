@@ -7,8 +7,12 @@
     ├── EquationError       (TypeError)     a cell that the language of cells cannot express
     ├── BackendUnavailable  (RuntimeError)  a backend was named that cannot do what was asked
     ├── DataError           (ValueError)    texts or tables that cannot be used; lists every problem
+    │   └── TextTypeError   (TypeError)     something that is no str stands where a text must stand
     ├── ModelError          (ValueError)    a model folder or checkpoint that is refused
+    ├── TrainingDiverged    (FloatingPointError)  the loss or a gradient became infinite or undefined
     └── MissingExtra        (ImportError)   an optional dependency is needed; names the extra
+
+Beside the tree stands `peephole.training.TrainingInterrupted` (KeyboardInterrupt): a run that was stopped in good order.
 
 Each also derives from the built-in exception that one would guess. A message reads
 ``<where>: <rule, with names>; got <values>``, then a line ``hint: <what to do>``.
@@ -83,6 +87,14 @@ class DataError(PeepholeError, ValueError):
             lines.append(f"  … and {len(problems) - self.shown} more")
         super().__init__("\n".join([message, *lines]), hint=hint)
         self.problems = tuple(problems)
+
+
+class TextTypeError(DataError, TypeError):
+    """Something that is no `str` stands where a text must stand."""
+
+
+class TrainingDiverged(PeepholeError, FloatingPointError):
+    """The loss or a gradient became infinite or undefined."""
 
 
 def nearest(name: str, allowed: Iterable[str]) -> str:

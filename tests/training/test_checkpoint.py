@@ -103,8 +103,8 @@ def test_killed_at_any_call_to_the_system_a_whole_checkpoint_is_left(tmp_path, m
         return call
 
     with monkeypatch.context() as patch:
-        patch.setattr(module, "_write", counted(module._write))
-        patch.setattr(module, "_sync_folder", counted(module._sync_folder))
+        patch.setattr(module, "write_synced", counted(module.write_synced))
+        patch.setattr(module, "sync_folder", counted(module.sync_folder))
         patch.setattr(Path, "mkdir", counted(Path.mkdir))
         patch.setattr(Path, "rename", counted(Path.rename))
         patch.setattr(module.shutil, "rmtree", counted(module.shutil.rmtree))

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import TypeVar
 
-from peephole.errors import DataError
+from peephole.errors import TextTypeError as TextTypeError
 
 # A chunk's tokens take a few hundred bytes each while the library holds them; this keeps them within some 30 MB.
 CHUNK = 1 << 15
@@ -27,10 +27,6 @@ _SPACE = re.compile(r"[ \t\r\n](?![^<>]{0,48}>)")
 _BLANK = re.compile(r"(?:[^\S\x1c-\x1f\x85]|[\x81\x8d\x8f\x90\x9d])+")
 # What a line break's tag may look like up to a place where it goes on after white space.
 _OPEN_BREAK = re.compile(r"< ?/? ?(?:br(?: [^<>]{0,40})?/? ?)?", re.IGNORECASE)
-
-
-class TextTypeError(DataError, TypeError):
-    """Something that is no `str` stands where a text must stand."""
 
 
 def checked(text: object, place: str) -> str:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import shutil
 from collections.abc import Mapping
@@ -28,6 +27,7 @@ from torch import Tensor
 
 from peephole.classifier.strict_json import read_json
 from peephole.errors import ModelError
+from peephole.files import sync_folder, write_synced
 from peephole.training.state import State
 
 FORMAT = "peephole training checkpoint"
@@ -89,12 +89,12 @@ def save_checkpoint(
         "run": dict(run),
         "state": state.to_json(),
     }
-    _write(partial / TENSORS, content)
-    _write(partial / TOKENIZER, tokenizer.encode())
-    _write(partial / STATE, json.dumps(header, indent=1, allow_nan=False).encode())
-    _sync_folder(partial)
+    write_synced(partial / TENSORS, content)
+    write_synced(partial / TOKENIZER, tokenizer.encode())
+    write_synced(partial / STATE, json.dumps(header, indent=1, allow_nan=False).encode())
+    sync_folder(partial)
     partial.rename(final)
-    _sync_folder(folder)
+    sync_folder(folder)
     for path in older:
         _remove(path)
     return final
@@ -156,24 +156,6 @@ def _remove_partial(folder: Path) -> None:
     for path in folder.iterdir():
         if _PARTIAL.fullmatch(path.name) and path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
-
-
-def _write(path: Path, content: bytes) -> None:
-    with path.open("xb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync_folder(path: Path) -> None:
-    """Let a folder's names reach the disk, where the system can do that for a folder."""
-    if os.name != "posix":
-        return
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _read(path: Path) -> bytes:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
+from peephole import cells
 from peephole.errors import OptionError, nearest
 from peephole.training.setting import Setting, problem_with, setting
 
@@ -38,7 +39,7 @@ class Recipe:
     """
 
     # The model
-    cell: str = setting("lstm", "cell of the recurrent layers, by its command-line name")
+    cell: str = setting("lstm", "cell of the recurrent layers", choices=tuple(cells.SHIPPED))
     cell_options: Mapping[str, str] = setting({}, "the cell's own options, such as reset=before for a GRU")
     embedding: int = setting(128, "width of a token's vector", unit="features", low=1, high=4096)
     hidden_size: int = setting(128, "width of a layer and direction", unit="features", low=1, high=8192)
@@ -50,7 +51,7 @@ class Recipe:
     # The texts
     tokenizer: str = setting("bpe", "kind of token", choices=("bpe", "word"))
     vocabulary: int | None = setting(
-        None, "tokens known", unit="tokens", low=300, high=200_000, optional=True
+        None, "tokens known", unit="tokens", low=300, high=100_000, optional=True
     )
     lowercase: bool = setting(True, "fold capital letters")
     max_length: int = setting(400, "longest text in training; a longer one is cut", unit="tokens", low=2)

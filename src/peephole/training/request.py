@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from peephole.errors import OptionError, PeepholeError
+from peephole.errors import OptionError
+from peephole.errors import TrainingDiverged as TrainingDiverged
 from peephole.training.recipe import Recipe
 from peephole.training.state import Pass
 
@@ -118,7 +119,3 @@ class TrainingInterrupted(KeyboardInterrupt):
     def __init__(self, message: str, *, checkpoint: Path | None) -> None:
         super().__init__(message)
         self.checkpoint = checkpoint
-
-
-class TrainingDiverged(PeepholeError, FloatingPointError):
-    """The loss or a gradient became infinite or undefined."""

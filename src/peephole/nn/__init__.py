@@ -12,9 +12,8 @@ from __future__ import annotations
 
 from peephole.errors import require
 
-require(
-    "torch", extra="train", purpose="peephole.nn"
-)  # before any module of this room asks for it without a word
+# Named before any module of this room asks for it without a word.
+require("torch", extra="train", purpose="peephole.nn")
 
 from peephole.nn.layers import GRU as GRU
 from peephole.nn.layers import LSTM as LSTM

@@ -10,6 +10,7 @@ import torch
 from peephole.equations import Cell, Matrix, Step, Vector
 from peephole.equations.emit_cpp import emit, emit_all
 from peephole.equations.functions import apply
+from peephole.errors import BackendUnavailable
 from peephole.ops import own_cell, run
 from peephole.ops.library import library
 from support.cases import CELLS, case
@@ -116,3 +117,21 @@ def test_a_cell_of_your_own_is_compiled_once(tmp_path, monkeypatch: pytest.Monke
     before = made.stat().st_mtime_ns
     own_cell.compile_cells([Leaky()], library().isas[0])
     assert [path.stat().st_mtime_ns for path in tmp_path.iterdir()] == [before]
+
+
+@pytest.mark.skipif(own_cell.compiler() is None, reason="needs a C++ compiler")
+@pytest.mark.skipif(library().handle is None, reason=library().reason)
+def test_a_cache_that_cannot_be_made_leaves_the_reference(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Slow(Cell):
+        gates, states = ("a",), ("h",)
+
+        def step(self, pre, prev):
+            return Step(h=0.5 * prev.h + 0.5 * apply("tanh", pre.a))
+
+    occupied = tmp_path / "file"
+    occupied.write_text("not a folder")
+    monkeypatch.setenv("PEEPHOLE_CACHE", str(occupied))
+    rows, sizes, weights, state = case(Slow(), [3, 1], 2, 5)
+    assert run(Slow(), rows, sizes, weights, state).rows.shape == (4, 5)
+    with pytest.raises(BackendUnavailable, match="cannot be kept in the cache of compiled cells"):
+        run(Slow(), rows, sizes, weights, state, backend="compiled")

@@ -127,3 +127,7 @@ def find(cell: Cell, isa: str) -> tuple[int | None, str]:
         return compile_cells([cell], isa)[emit(cell)[0]], ""
     except BackendUnavailable as error:
         return None, error.message
+    except (
+        OSError
+    ) as error:  # a home that cannot be written, a full disk, a folder from which nothing may be run
+        return None, f"the cell cannot be kept in the cache of compiled cells: {error}"

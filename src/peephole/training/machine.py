@@ -18,12 +18,6 @@ from peephole.errors import OptionError, require
 T = TypeVar("T")
 
 
-def _leave_group() -> None:
-    """Leave the processes' group: its threads, still running when the program ends, may abort it."""
-    if torch.distributed.is_initialized():
-        torch.distributed.destroy_process_group()
-
-
 class Machine:
     """What a run is executed on. With several processes each has one, and they must call it in step.
 
@@ -54,8 +48,6 @@ class Machine:
         self.device: torch.device = self.accelerator.device
         self.processes: int = self.accelerator.num_processes
         self.process: int = self.accelerator.process_index
-        if self.processes > 1:
-            atexit.register(_leave_group)
         if self.processes > 1:
             _part_at_exit()
 

@@ -1,31 +1,21 @@
 // The forward pass over packed rows.
 //
-// Each thread owns whole sequences, so that none waits for another. The products of the input are taken for a block of steps at once
-// (they wait for nothing); then each step accumulates its recurrent products in place and hands the tile to the pointwise functions.
+// Threads own whole sequences, so that none waits for another; or, where there are too few sequences or too many weights, units of
+// every sequence, and meet after each phase of a step (work.h says when). The products of the input are taken for a block of steps
+// at once, since they wait for nothing; then each step adds its recurrent products in place and hands the tile to the pointwise
+// functions. Every sum is taken in the same order, however the work is dealt: the same bits for any number of threads.
 #pragma once
 
-#include "memory.h"
-#include "product.h"
+#include "layout.h"
 
 namespace {
 
-// The lanes of a phase as the kernel lays them out: groups of `unit` blocks of one vector each, in a group lane by lane. A phase of
-// few lanes takes several blocks together, so that a tile has work for all accumulators.
-template <class T> struct Phase {
-  int first, lanes;
-  int64_t unit, groups, row;  // row: elements per row, padded so that rows do not fall on the same cache sets
-  T* bias;                    // one row
-};
-
-template <class T> struct Pass {
-  Range range;
-  int64_t K;
-  T* packed;  // [groups][K][lanes * unit][W]
-};
-
-template <class T> struct Forward {
+template <class S> struct Forward {
+  typedef Real<S> T;
+  typedef Factor<S> F;
   typedef typename VectorOf<T>::Type V;
-  static constexpr int64_t W = kWidth<V>;
+  static constexpr int64_t W = kWidth<V>, kP = kPair<F>;
+  static constexpr bool kRounds = !std::is_same<S, T>::value;  // h is stored with fewer bits than it is computed with
   // How far the products of the input run ahead: bytes of lanes, a part of the second-level cache, but so many rows at least that
   // reading the weights once for all of them costs no more than the lanes' own way to memory and back.
   static constexpr int64_t kAhead = 256 * 1024, kAheadRows = 192;
@@ -33,200 +23,168 @@ template <class T> struct Forward {
   const PeepholeRun& run;
   const CellTable& cell;
   Arena arena;
-  Sizes<T> sizes;
-  Phase<T> phase[kMax];
-  Pass<T> pass[kMax];
-  int passes;
-  T* projection = nullptr;  // [groups of 4][H][4][W]
-  int64_t threads, ahead;
+  Sizes<S> sizes;
+  Layout<S> layout;
+  Deal deal;
+  int64_t ahead;
   const T* parameter[kMax];
 
   explicit Forward(const PeepholeRun& run)
-      : run(run), cell(*static_cast<const CellTable*>(run.cell)), sizes(arena, run) {
-    threads = Threads<T>(run, cell);
-    int64_t row_bytes = 0;
-    for (int p = 0; p < cell.phases; ++p) {
-      Phase<T>& at = phase[p];
-      at.first = cell.first_lane[p];
-      at.lanes = cell.first_lane[p + 1] - at.first;
-      at.unit = at.lanes == 0 || at.lanes > 2 ? 1 : kMaxVectors / at.lanes;
-      at.groups = (sizes.blocks + at.unit - 1) / at.unit;
-      at.row = at.lanes * sizes.padded + W;
-      at.bias = arena.Zeros<T>(at.row);
-      row_bytes += at.row * static_cast<int64_t>(sizeof(T));
-    }
-    Range ranges[kMax];
-    passes = FindRanges(cell, true, ranges);
-    for (int k = 0; k < passes; ++k) {
-      pass[k].range = ranges[k];
-      pass[k].K = sizes.SourceWidth(cell.source[ranges[k].source]);
-      pass[k].packed = arena.Get<T>(pass[k].K * ranges[k].lanes * sizes.padded);
-    }
-    for (int v = 0; v < cell.vectors; ++v)
-      parameter[v] = As<T>(run.parameter[cell.vector[v].parameter]) + cell.vector[v].part * sizes.H;
-    if (run.weight_hr != nullptr) projection = arena.Get<T>(sizes.H * RoundUp(sizes.P, W));
-    ahead = kAhead / row_bytes < kAheadRows ? kAheadRows : kAhead / row_bytes;
-  }
-
-  int64_t InGroup(const Phase<T>& p, int64_t g) const {
-    const int64_t rest = sizes.blocks - g * p.unit;
-    return rest < p.unit ? rest : p.unit;
-  }
-
-  // W rows of a matrix, from `first`, become column vectors: out[k * step + e] = w[first + e][k]; rows beyond the last are zero.
-  static void Transpose(const T* w, int64_t rows, int64_t K, int64_t first, T* out, int64_t step) {
-    const int64_t real = rows - first < W ? rows - first : W;
-    if (real < W)
-      for (int64_t k = 0; k < K; ++k) std::memset(out + k * step, 0, W * sizeof(T));
-    int64_t k = 0;
-    if (real == W) {
-      for (; k + W <= K; k += W) {
-        V block[W];
-        for (int64_t e = 0; e < W; ++e) block[e] = Load<V, true>(w + (first + e) * K + k, W);
-        TransposeBlock(block);
-        for (int64_t e = 0; e < W; ++e) Store<true>(out + (k + e) * step, block[e], W);
-      }
-    }
-    for (; k < K; ++k)
-      for (int64_t e = 0; e < real; ++e) out[k * step + e] = w[(first + e) * K + k];
-  }
-
-  // Packing is cut into jobs, one per group of a pass, and one more each for the biases and the projection.
-  int64_t PackJobs() const {
-    int64_t jobs = 0;
-    for (int k = 0; k < passes; ++k) jobs += phase[pass[k].range.phase].groups;
-    return jobs + 1 + (projection != nullptr);
-  }
-
-  void Pack(int64_t job) const {
-    for (int k = 0; k < passes; ++k) {
-      const Pass<T>& ps = pass[k];
-      const Phase<T>& p = phase[ps.range.phase];
-      if (job < p.groups) {
-        const int64_t units = InGroup(p, job), step = ps.range.lanes * units * W;
-        T* out = ps.packed + job * p.unit * ps.range.lanes * ps.K * W;
-        for (int l = 0; l < ps.range.lanes; ++l) {
-          const T* weight = WeightOf<T>(run, cell.product[ps.range.product[l]], ps.K);
-          for (int64_t u = 0; u < units; ++u)
-            Transpose(weight, sizes.H, ps.K, (job * p.unit + u) * W, out + (l * units + u) * W, step);
-        }
-        return;
-      }
-      job -= p.groups;
-    }
-    if (job == 0) return PackBias();
-    for (int64_t g = 0; g * kMaxVectors * W < sizes.P; ++g) {
-      const int64_t left = (sizes.P - g * kMaxVectors * W + W - 1) / W, units = left < kMaxVectors ? left : kMaxVectors;
-      for (int64_t u = 0; u < units; ++u)
-        Transpose(As<T>(run.weight_hr), sizes.P, sizes.H, (g * kMaxVectors + u) * W,
-                  projection + g * kMaxVectors * W * sizes.H + u * W, units * W);
-    }
-  }
-
-  void PackBias() const {
-    if (run.bias_ih == nullptr) return;
-    for (int k = 0; k < cell.products; ++k) {
-      const Product& product = cell.product[k];
-      if (product.array > 1) continue;
-      const T* bias = As<T>(product.array == 0 ? run.bias_ih : run.bias_hh) + product.block * sizes.H;
-      int q = 0;
-      while (cell.first_lane[q + 1] <= product.lane) ++q;
-      const Phase<T>& p = phase[q];
-      for (int64_t unit = 0; unit < sizes.H; ++unit) {
-        const int64_t block = unit / W, g = block / p.unit, units = InGroup(p, g);
-        const int64_t lane = g * p.unit * p.lanes + (product.lane - p.first) * units + block % p.unit;
-        p.bias[lane * W + unit % W] += bias[unit];
-      }
-    }
+      : run(run), cell(*static_cast<const CellTable*>(run.cell)), sizes(arena, run), layout(run, cell, sizes, arena),
+        deal(DealWork(run, cell, sizeof(F))) {
+    SetParameters<S>(run, cell, arena, parameter);
+    ahead = kAhead / layout.RowBytes() < kAheadRows ? kAheadRows : kAhead / layout.RowBytes();
   }
 
   // What one thread needs; made before the threads start, so that running out of memory is one error in one place.
   struct Scratch {
+    Place place;
     Share share;
-    int64_t rows;               // that the lanes hold
-    T* lanes[kMax];             // [phases][rows][row]
-    const T** x;                // [rows]
-    int64_t* row;               // [rows] packed row
-    const T** prev[kMax];       // [states][count]
-    T** state[kMax];
-    T* rolling[kMax];           // [states][2][count][padded] for states that nobody stores
-    const T** source[kMax];     // [sources][count]
-    T* masked[kMax];            // [sources][count][.] where a mask is applied
+    int64_t rows;            // that the lanes hold
+    int64_t* row;            // [rows] packed row
+    const F** x;             // [rows]
+    const S** h;             // [count] h before the step, as it is stored
+    const T** prev[kMax];    // [states][count] states before the step, as the equations see them
+    T** state[kMax];         // [states][count] after it
+    const F** source[kMax];  // [sources][count]
+    T* line[2];              // one row each
+    const F** raw;           // [count] h before projection
+    // Shared by the threads that share columns.
+    T* lanes[kMax];          // [phases][rows][row]
+    T* rolling[kMax];        // [states][2][count][padded] for states that nobody stores
+    F* copied[kMax];         // [sources][rows or count][width] of sources that cannot be multiplied where they lie
     T* kept[kMax];
     T* operand[kMax];
-    T** output;                 // [count]
+    F* unprojected;          // [count][H]
   };
 
-  Scratch MakeScratch(int64_t thread) {
-    Scratch s;
-    s.share = Share(arena, run.steps == 0 ? 0 : run.batch_sizes[0], threads, thread);
+  int64_t FactorWidth(int k) const { return RoundUp(sizes.SourceWidth(cell.source[k]), kP); }
+
+  bool IsCopied(int k) const {
+    const Source& source = cell.source[k];
+    const bool is_stored = source.kind == 0 || (source.kind == 1 && source.index == 0);  // as S, otherwise as T
+    return !(is_stored ? std::is_same<S, F>::value : std::is_same<T, F>::value) ||
+           sizes.SourceWidth(source) % kP != 0 || (run.mask != nullptr && source.masked);
+  }
+
+  Scratch MakeScratch(int64_t thread, const Scratch* first) {
+    Scratch s = first == nullptr ? Scratch() : *first;
+    const int64_t alive = run.steps == 0 ? 0 : run.batch_sizes[0];
+    s.share = deal.columns ? Share(arena, alive, 1, 0) : Share(arena, alive, deal.threads, thread);
     const int64_t count = s.share.count;
-    int64_t total = 0;
-    for (int64_t k = 0; k < run.steps && total < count + ahead; ++k) total += s.share.count;
-    s.rows = total;
-    for (int p = 0; p < cell.phases; ++p) s.lanes[p] = arena.template Get<T>(s.rows * phase[p].row);
-    s.x = arena.template Get<const T*>(s.rows);
+    s.rows = 0;
+    for (int64_t k = 0; k < run.steps && s.rows < count + ahead; ++k) s.rows += count;
     s.row = arena.template Get<int64_t>(s.rows);
-    s.output = arena.template Get<T*>(count);
+    s.x = arena.template Get<const F*>(s.rows);
+    s.h = arena.template Get<const S*>(count);
+    int64_t widest = sizes.H;
+    for (int k = 0; k < cell.sources; ++k) {
+      s.source[k] = arena.template Get<const F*>(count);
+      widest = FactorWidth(k) > widest ? FactorWidth(k) : widest;
+    }
+    for (T*& line : s.line) line = arena.template Get<T>(widest);
+    s.raw = arena.template Get<const F*>(count);
     for (int k = 0; k < cell.states; ++k) {
       s.prev[k] = arena.template Get<const T*>(count);
       s.state[k] = arena.template Get<T*>(count);
-      s.rolling[k] = arena.template Get<T>(2 * count * sizes.padded);
     }
-    for (int k = 0; k < cell.sources; ++k) {
-      s.source[k] = arena.template Get<const T*>(count);
-      s.masked[k] = run.mask != nullptr && cell.source[k].masked
-                        ? arena.template Get<T>(count * sizes.SourceWidth(cell.source[k])) : nullptr;
-    }
+    if (deal.columns && first != nullptr) return s;
+    for (int p = 0; p < cell.phases; ++p) s.lanes[p] = arena.template Get<T>(s.rows * layout.phase[p].row);
+    for (int k = 0; k < cell.states; ++k) s.rolling[k] = arena.template Get<T>(2 * count * sizes.padded);
+    for (int k = 0; k < cell.sources; ++k)
+      s.copied[k] = IsCopied(k) ? arena.template Get<F>((cell.source[k].kind == 0 ? s.rows : count) * FactorWidth(k)) : nullptr;
     for (int k = 0; k < cell.kept; ++k) s.kept[k] = arena.template Get<T>(count * sizes.padded);
     for (int k = 0; k < cell.operands; ++k) s.operand[k] = arena.template Get<T>(count * sizes.padded);
+    s.unprojected = run.weight_hr == nullptr ? nullptr : arena.template Get<F>(count * RoundUp(sizes.H, kP));
     return s;
   }
 
+  int64_t BatchSize(int64_t step) const { return run.batch_sizes[run.reverse ? run.steps - 1 - step : step]; }
+
   void RunThread(Scratch& s) const {
     const Share& share = s.share;
+    for (int64_t i = 0; i < share.count; ++i) s.h[i] = As<S>(run.state[0]) + share.n[i] * sizes.P;
     for (int k = 0; k < cell.states; ++k)
       for (int64_t i = 0; i < share.count; ++i)
-        s.prev[k][i] = As<T>(run.state[k]) + share.n[i] * sizes.StateWidth(k);
+        if constexpr (kRounds) {
+          if (k == 0) {
+            if (run.weight_hr != nullptr) break;  // h enters through products alone
+            T* start = s.rolling[0] + (share.count + i) * sizes.padded;
+            if (s.place.id == 0) Convert(s.h[i], sizes.H, start);
+            s.prev[0][i] = start;
+            continue;
+          }
+          s.prev[k][i] = As<T>(run.state[k]) + share.n[i] * sizes.H;
+        } else {
+          s.prev[k][i] = As<T>(run.state[k]) + share.n[i] * sizes.StateWidth(k);
+        }
+    if (kRounds) s.place.Wait();
     int64_t alive = 0, step = 0;
     while (step < run.steps) {
       // A block of steps whose rows the lanes hold; at least one.
       int64_t rows = 0, end = step, count = alive;
       for (; end < run.steps; ++end) {
-        const int64_t t = run.reverse ? run.steps - 1 - end : end;
-        count = share.Alive(run.batch_sizes[t], count);
+        count = share.Alive(BatchSize(end), count);
         if (end > step && rows + count > s.rows) break;
-        for (int64_t i = 0; i < count; ++i) {
-          s.row[rows + i] = sizes.offset[t] + share.n[i];
-          s.x[rows + i] = As<T>(run.x) + s.row[rows + i] * run.x_stride;
-        }
+        const int64_t first = sizes.offset[run.reverse ? run.steps - 1 - end : end];
+        for (int64_t i = 0; i < count; ++i) s.row[rows + i] = first + share.n[i];
         rows += count;
       }
       InputProducts(s, rows);
       int64_t at = 0;
       for (; step < end; ++step) {
-        alive = share.Alive(run.batch_sizes[run.reverse ? run.steps - 1 - step : step], alive);
+        alive = share.Alive(BatchSize(step), alive);
         Step(s, at, alive, step);
         at += alive;
       }
     }
-    if (run.final_state == nullptr) return;
+    if (run.final_state == nullptr || s.place.id != 0) return;
     for (int k = 0; k < cell.states; ++k) {
       if (run.final_state[k] == nullptr) continue;
-      const int64_t width = sizes.StateWidth(k);
       for (int64_t i = 0; i < share.count; ++i)
-        std::memcpy(As<T>(run.final_state[k]) + share.n[i] * width, s.prev[k][i], width * sizeof(T));
+        if (k == 0)
+          std::memcpy(static_cast<void*>(As<S>(run.final_state[0]) + share.n[i] * sizes.P), s.h[i], sizes.P * sizeof(S));
+        else
+          std::memcpy(As<T>(run.final_state[k]) + share.n[i] * sizes.H, s.prev[k][i], sizes.H * sizeof(T));
     }
   }
 
+  // Rows of a source as factors: where they lie, or copied, with the mask of recurrent dropout applied.
+  template <class R, class At> void SetSource(const Scratch& s, int k, int64_t count, const At& at, const F** to) const {
+    const int64_t width = sizes.SourceWidth(cell.source[k]), step = FactorWidth(k);
+    const bool is_masked = run.mask != nullptr && cell.source[k].masked;
+    if (s.copied[k] == nullptr) {
+      if constexpr (std::is_same<R, F>::value)
+        for (int64_t i = 0; i < count; ++i) to[i] = at(i);
+      return;
+    }
+    for (int64_t i = 0; i < count; ++i) to[i] = s.copied[k] + i * step;
+    for (int64_t i = s.place.Begin(count); i < s.place.End(count); ++i) {
+      F* const out = s.copied[k] + i * step;
+      if (is_masked) {
+        Convert(at(i), width, s.line[0]);
+        Convert(As<S>(run.mask) + s.share.n[i] * sizes.P, width, s.line[1]);
+        for (int64_t e = 0; e < width; ++e) s.line[0][e] *= s.line[1][e];
+        Convert(s.line[0], width, out);
+      } else {
+        Convert(at(i), width, out);
+      }
+      if (width % kP != 0) std::memset(static_cast<void*>(out + width), 0, sizeof(F));
+    }
+    s.place.Wait();
+  }
+
   void InputProducts(const Scratch& s, int64_t rows) const {
+    const auto x = [&](int64_t r) { return As<S>(run.x) + s.row[r] * run.x_stride; };
+    for (int k = 0; k < cell.sources; ++k)
+      if (cell.source[k].kind == 0) SetSource<S>(s, k, rows, x, s.x);
     for (int q = 0; q < cell.phases; ++q) {
-      const Phase<T>& p = phase[q];
-      for (int64_t g = 0; g < p.groups; ++g) {
-        const int64_t units = InGroup(p, g), start = g * p.unit * p.lanes * W;
+      const Phase<T>& p = layout.phase[q];
+      for (int64_t g = s.place.Begin(p.groups); g < s.place.End(p.groups); ++g) {
+        const int64_t units = layout.InGroup(p, g), start = g * p.unit * p.lanes * W;
         bool filled[kMax] = {};
-        for (int k = 0; k < passes; ++k) {
-          const Range& range = pass[k].range;
+        for (int k = 0; k < layout.passes; ++k) {
+          const Range& range = layout.pass[k].range;
           if (range.phase != q || cell.source[range.source].kind != 0) continue;
           const int64_t first = start + (range.first - p.first) * units * W;
           bool again = false;
@@ -235,11 +193,7 @@ template <class T> struct Forward {
             for (int l = 0; l < range.lanes; ++l)
               if (!filled[range.first - p.first + l]) FillBias(s, q, g, range.first - p.first + l, rows);
           for (int l = 0; l < range.lanes; ++l) filled[range.first - p.first + l] = true;
-          TileProduct<T> t;
-          t.a_step = 1;
-          t.w = pass[k].packed + g * p.unit * range.lanes * pass[k].K * W;
-          t.w_step = range.lanes * units * W;
-          t.count = pass[k].K;
+          TileProduct<F> t = Product(k, g, units);
           t.to = s.lanes[q] + first;
           t.to_row = p.row;
           t.from = again ? t.to : p.bias + first;
@@ -252,24 +206,19 @@ template <class T> struct Forward {
     }
   }
 
-  void FillBias(const Scratch& s, int q, int64_t g, int l, int64_t rows) const {
-    const Phase<T>& p = phase[q];
-    const int64_t units = InGroup(p, g), first = (g * p.unit * p.lanes + l * units) * W;
-    for (int64_t r = 0; r < rows; ++r)
-      std::memcpy(s.lanes[q] + r * p.row + first, p.bias + first, units * W * sizeof(T));
+  TileProduct<F> Product(int k, int64_t g, int64_t units) const {
+    TileProduct<F> t;
+    t.w = layout.Weights(k, g);
+    t.w_step = layout.pass[k].range.lanes * units * W * kP;
+    t.count = layout.pass[k].pairs;
+    return t;
   }
 
-  // Rows of a recurrent source: the operand itself, or times the mask.
-  void SetSource(const Scratch& s, int k, int64_t alive, const T* const* rows) const {
-    const int64_t width = sizes.SourceWidth(cell.source[k]);
-    for (int64_t i = 0; i < alive; ++i) {
-      s.source[k][i] = rows[i];
-      if (s.masked[k] == nullptr) continue;
-      T* to = s.masked[k] + i * width;
-      const T* mask = As<T>(run.mask) + s.share.n[i] * sizes.P;
-      for (int64_t e = 0; e < width; ++e) to[e] = rows[i][e] * mask[e];
-      s.source[k][i] = to;
-    }
+  void FillBias(const Scratch& s, int q, int64_t g, int l, int64_t rows) const {
+    const Phase<T>& p = layout.phase[q];
+    const int64_t units = layout.InGroup(p, g), first = (g * p.unit * p.lanes + l * units) * W;
+    for (int64_t r = 0; r < rows; ++r)
+      std::memcpy(s.lanes[q] + r * p.row + first, p.bias + first, units * W * sizeof(T));
   }
 
   void Step(const Scratch& s, int64_t at, int64_t alive, int64_t step) const {
@@ -278,16 +227,20 @@ template <class T> struct Forward {
     T* slot[kMax];
     for (int k = 0; k < cell.slots; ++k) slot[k] = As<T>(run.slot[k]);
     for (int k = 0; k < cell.states; ++k) {
-      const bool direct = k == 0 && run.weight_hr == nullptr;
       T*& stored = slot[cell.state_slot[k]];
-      T* const base = direct ? As<T>(run.output) : stored;
+      T* base = stored;
+      if (k == 0 && run.weight_hr == nullptr && !kRounds) base = As<T>(run.output);
       T* const rolling = s.rolling[k] + (step & 1) * s.share.count * sizes.padded;
       for (int64_t i = 0; i < alive; ++i)
         s.state[k][i] = base != nullptr ? base + row[i] * sizes.H : rolling + i * sizes.padded;
       if (base == stored) stored = nullptr;
     }
-    for (int k = 0; k < cell.sources; ++k)
-      if (cell.source[k].kind == 1) SetSource(s, k, alive, s.prev[cell.source[k].index]);
+    for (int k = 0; k < cell.sources; ++k) {
+      const Source& source = cell.source[k];
+      if (source.kind != 1) continue;
+      if (source.index == 0) SetSource<S>(s, k, alive, [&](int64_t i) { return s.h[i]; }, s.source[k]);
+      else SetSource<T>(s, k, alive, [&](int64_t i) { return s.prev[source.index][i]; }, s.source[k]);
+    }
     tile.width = sizes.H;
     tile.slot = slot;
     tile.held = reinterpret_cast<const T* const*>(run.held);
@@ -295,21 +248,26 @@ template <class T> struct Forward {
     tile.scratch_row = sizes.padded;
     for (int q = 0; q < cell.phases; ++q) {
       RunPhase(s, q, at, alive, tile);
+      s.place.Wait();
       for (int k = 0; k < cell.sources; ++k) {
         const Source& source = cell.source[k];
-        if (source.kind != 2 || cell.operand_phase[source.index] != q) continue;
-        const T** rows = const_cast<const T**>(s.source[k]);
-        for (int64_t i = 0; i < alive; ++i) rows[i] = s.operand[source.index] + i * sizes.padded;
-        SetSource(s, k, alive, rows);
+        if (source.kind == 2 && cell.operand_phase[source.index] == q)
+          SetSource<T>(s, k, alive, [&](int64_t i) { return s.operand[source.index] + i * sizes.padded; }, s.source[k]);
       }
     }
     for (int k = 0; k < cell.states; ++k)
       for (int64_t i = 0; i < alive; ++i) s.prev[k][i] = s.state[k][i];
-    if (run.weight_hr != nullptr) Project(s, row, alive);
+    for (int64_t i = 0; i < alive; ++i) s.h[i] = As<S>(run.output) + row[i] * sizes.P;
+    if (run.weight_hr != nullptr) return Project(s, alive);
+    if constexpr (kRounds) {
+      for (int64_t i = s.place.Begin(alive); i < s.place.End(alive); ++i)
+        Convert(s.state[0][i], sizes.H, const_cast<S*>(s.h[i]));
+      s.place.Wait();
+    }
   }
 
   void RunPhase(const Scratch& s, int q, int64_t at, int64_t alive, const ForwardTile<T>& common) const {
-    const Phase<T>& p = phase[q];
+    const Phase<T>& p = layout.phase[q];
     const Function<ForwardTile<T>>* function = FunctionsOf<T>(cell).forward[q];
     const Split chunks(alive, kRowsTogether);
     const T* const* prev[kMax];
@@ -320,23 +278,19 @@ template <class T> struct Forward {
     tile.state = state;
     tile.kept = kept;
     tile.operand = operand;
-    for (int64_t g = 0; g < p.groups; ++g) {
-      const int64_t units = InGroup(p, g), start = g * p.unit * p.lanes * W;
+    for (int64_t g = s.place.Begin(p.groups); g < s.place.End(p.groups); ++g) {
+      const int64_t units = layout.InGroup(p, g), start = g * p.unit * p.lanes * W;
       for (int64_t part = 0; part < chunks.parts; ++part) {
         const int64_t i = chunks.Begin(part), rows = chunks.Begin(part + 1) - i;
         T* const lanes = s.lanes[q] + (at + i) * p.row + start;
-        for (int k = 0; k < passes; ++k) {
-          const Range& range = pass[k].range;
+        for (int k = 0; k < layout.passes; ++k) {
+          const Range& range = layout.pass[k].range;
           if (range.phase != q || cell.source[range.source].kind == 0) continue;
-          TileProduct<T> t;
-          t.a_step = 1;
-          t.w = pass[k].packed + g * p.unit * range.lanes * pass[k].K * W;
-          t.w_step = range.lanes * units * W;
-          t.count = pass[k].K;
+          TileProduct<F> t = Product(k, g, units);
           t.to = lanes + (range.first - p.first) * units * W;
           t.from = t.to;
           t.from_row = t.to_row = p.row;
-          const T* const* a = s.source[range.source] + i;
+          const F* const* a = s.source[range.source] + i;
           MultiplyRows(rows, range.lanes * units, [&](int64_t r) { return a[r]; }, t);
         }
         tile.rows = rows;
@@ -359,48 +313,69 @@ template <class T> struct Forward {
     }
   }
 
-  void Project(const Scratch& s, const int64_t* row, int64_t alive) const {
-    for (int64_t i = 0; i < alive; ++i) s.output[i] = As<T>(run.output) + row[i] * sizes.P;
-    for (int64_t first = 0; first < sizes.P; first += kMaxVectors * W) {
-      const int64_t units = sizes.P - first < kMaxVectors * W ? sizes.P - first : kMaxVectors * W;
-      TileProduct<T> t;
-      t.a_step = 1;
-      t.w = projection + first * sizes.H;
-      t.w_step = RoundUp(units, W);
-      t.count = sizes.H;
-      MultiplyToRows(alive, units, [&](int64_t r) { return s.state[0][r]; }, t,
-                     [&](int64_t r, const T* in) { std::memcpy(s.output[r] + first, in, units * sizeof(T)); });
+  // h becomes W_hr times what the equations compute.
+  void Project(const Scratch& s, int64_t alive) const {
+    const int64_t width = RoundUp(sizes.H, kP);
+    for (int64_t i = 0; i < alive; ++i) {
+      if constexpr (std::is_same<T, F>::value) {
+        s.raw[i] = s.state[0][i];
+      } else {
+        s.raw[i] = s.unprojected + i * width;
+        if (i < s.place.Begin(alive) || i >= s.place.End(alive)) continue;
+        Convert(s.state[0][i], sizes.H, s.unprojected + i * width);
+        if (sizes.H < width) std::memset(static_cast<void*>(s.unprojected + i * width + sizes.H), 0, sizeof(F));
+      }
     }
-    for (int64_t i = 0; i < alive; ++i) s.prev[0][i] = s.output[i];
+    if (!std::is_same<T, F>::value) s.place.Wait();
+    constexpr int64_t kGroup = kMaxVectors * W;
+    const int64_t groups = (sizes.P + kGroup - 1) / kGroup;
+    for (int64_t g = s.place.Begin(groups); g < s.place.End(groups); ++g) {
+      const int64_t first = g * kGroup, units = sizes.P - first < kGroup ? sizes.P - first : kGroup;
+      TileProduct<F> t;
+      t.w = layout.projection + first * width;
+      t.w_step = RoundUp(units, W) * kP;
+      t.count = width / kP;
+      MultiplyToRows(alive, units, [&](int64_t r) { return s.raw[r]; }, t,
+                     [&](int64_t r, const T* in) { Convert(in, units, const_cast<S*>(s.h[r]) + first); });
+    }
+    s.place.Wait();
   }
 };
 
-template <class T> void RunForward(const PeepholeRun& run) {
-  typedef typename Forward<T>::Scratch Scratch;
-  Forward<T> forward(run);
+template <class S> void RunForward(const PeepholeRun& run) {
+  typedef Real<S> T;
+  typedef typename Forward<S>::Scratch Scratch;
+  Forward<S> forward(run);
   struct Context {
-    Forward<T>* forward;
+    Forward<S>* forward;
     Scratch* scratch;
-    int64_t jobs;
-  } context{&forward, forward.arena.template Get<Scratch>(forward.threads), forward.PackJobs()};
-  for (int64_t k = 0; k < forward.threads; ++k) context.scratch[k] = forward.MakeScratch(k);
-  peephole_parallel(forward.threads, [](void* p, int64_t part) {
+    Barrier barrier;
+  } context;
+  const int64_t threads = forward.deal.threads;
+  context.forward = &forward;
+  context.scratch = forward.arena.template Get<Scratch>(threads);
+  for (int64_t k = 0; k < threads; ++k)
+    new (context.scratch + k) Scratch(forward.MakeScratch(k, k == 0 ? nullptr : context.scratch));
+  peephole_team(threads, [](void* p, int64_t id, int64_t size) {
     Context& c = *static_cast<Context*>(p);
-    for (int64_t job = part; job < c.jobs; job += c.forward->threads) c.forward->Pack(job);
-  }, &context);
-  peephole_parallel(forward.threads, [](void* p, int64_t part) {
-    Context& c = *static_cast<Context*>(p);
-    c.forward->RunThread(c.scratch[part]);
+    const Forward<S>& f = *c.forward;
+    const int64_t jobs = f.layout.PackJobs();
+    for (int64_t job = id; job < jobs; job += size) f.layout.Pack(job);
+    c.barrier.Wait(size);
+    if (f.deal.columns) {
+      c.scratch[id].place = {id, size, &c.barrier};
+      return f.RunThread(c.scratch[id]);
+    }
+    for (int64_t part = id; part < f.deal.threads; part += size) f.RunThread(c.scratch[part]);
   }, &context);
   // Sequences of length zero: their states are what they were.
   if (run.final_state == nullptr) return;
   const int64_t alive = run.steps == 0 ? 0 : run.batch_sizes[0];
   for (int k = 0; k < forward.cell.states; ++k) {
-    if (run.final_state[k] == nullptr) continue;
-    const int64_t width = forward.sizes.StateWidth(k);
-    if (run.batch > alive)
-      std::memcpy(As<T>(run.final_state[k]) + alive * width, As<T>(run.state[k]) + alive * width,
-                  (run.batch - alive) * width * sizeof(T));
+    if (run.final_state[k] == nullptr || run.batch == alive) continue;
+    const int64_t size = forward.sizes.StateWidth(k) * static_cast<int64_t>(k == 0 ? sizeof(S) : sizeof(T));
+    std::memcpy(static_cast<char*>(run.final_state[k]) + alive * size, static_cast<const char*>(run.state[k]) + alive * size,
+                static_cast<size_t>((run.batch - alive) * size));
   }
 }
 

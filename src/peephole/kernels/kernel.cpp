@@ -18,7 +18,11 @@ const void* Find(const char* key) {
 
 int RunForwardAny(const PeepholeRun* run) {
   try {
-    run->dtype == 0 ? RunForward<float>(*run) : RunForward<double>(*run);
+    switch (run->dtype) {
+      case 0: RunForward<float>(*run); break;
+      case 1: RunForward<double>(*run); break;
+      default: RunForward<Bfloat16>(*run);
+    }
   } catch (const std::bad_alloc&) {
     return 1;
   }
@@ -27,7 +31,11 @@ int RunForwardAny(const PeepholeRun* run) {
 
 int RunBackwardAny(const PeepholeRun* run, const PeepholeGradients* gradients) {
   try {
-    run->dtype == 0 ? RunBackward<float>(*run, *gradients) : RunBackward<double>(*run, *gradients);
+    switch (run->dtype) {
+      case 0: RunBackward<float>(*run, *gradients); break;
+      case 1: RunBackward<double>(*run, *gradients); break;
+      default: RunBackward<Bfloat16>(*run, *gradients);
+    }
   } catch (const std::bad_alloc&) {
     return 1;
   }

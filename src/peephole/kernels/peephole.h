@@ -1,7 +1,9 @@
 // The plain C interface of the kernel. Nothing here knows Python, NumPy or torch. Thread-safe for distinct outputs.
 //
 // R packed rows, N sequences, D inputs, H units, P width of h (H without projection), all arrays row-major and contiguous, of one
-// dtype, except that the rows of x may lie x_stride elements apart. Callers check everything; nothing is checked here.
+// dtype, except that the rows of x may lie x_stride elements apart. With bfloat16, only x, h, weights, biases, the mask and their
+// gradients are bfloat16; other states, slots, held values and their gradients are float32. Callers check everything; nothing is
+// checked here.
 #pragma once
 
 #include <stdint.h>
@@ -10,13 +12,14 @@
 extern "C" {
 #endif
 
-#define PEEPHOLE_ABI 1
+#define PEEPHOLE_ABI 2
 
 typedef struct PeepholeRun {
   const void* cell;             // from peephole_cell, of the same instruction set
-  int32_t dtype;                // 0 float32, 1 float64
+  int32_t dtype;                // 0 float32, 1 float64, 2 bfloat16
   int32_t reverse;              // each sequence from its own last step to its first
   int64_t threads;
+  int64_t split;                // 0: as the kernel sees fit, 1: threads own sequences, 2: threads own units
   int64_t steps, batch, rows, inputs, hidden, width;
   const int64_t* batch_sizes;   // [steps]
   const void* x;                // [R, D]
@@ -59,9 +62,11 @@ const char* peephole_isas(void);
 // A cell by its key, or null if this library was built without it.
 const void* peephole_cell(const char* isa, const char* key);
 int peephole_abi(void);
-// Applies a function of the language (sigmoid, tanh, exp, log1p) to n numbers: for tests of its error bound. 0, or 1 if unknown.
+// From now on runs on the threads of the OpenMP runtime that this process has loaded, if there is one. 1 if it does.
+int peephole_share_threads(void);
 // Fills scratch memory with NaN before every call, or stops: for tests.
 void peephole_poison(int on);
+// Applies a function of the language (sigmoid, tanh, exp, log1p) to n numbers: for tests of its error bound. 0, or 1 if unknown.
 int peephole_function(const char* isa, const char* name, int32_t dtype, int64_t n, const void* x, void* y);
 
 #ifdef __cplusplus

@@ -1,6 +1,10 @@
 // The matrix product of the kernel: to[r][v] = from[r][v] + sum over k of a[r][k] * w[k][v], for a tile of rows and vectors.
+//
+// F is what the factors are (number.h). Where an instruction multiplies pairs of bfloat16, k counts pairs: a pair of a row lies
+// together, and so do the two numbers of a column of w.
 #pragma once
 
+#include "number.h"
 #include "vector.h"
 
 namespace {
@@ -14,21 +18,41 @@ constexpr int kMaxRows[kMaxVectors + 1] = {0, 8, 6, 4, 3};
 #endif
 constexpr int kRowLimit = 8;
 
-template <class T> struct TileProduct {
-  const T* a[kRowLimit];     // row r of a
-  int64_t a_step;            // distance between its elements
-  const T* w;
+template <class F> struct TileProduct {
+  const F* a[kRowLimit];     // row r of a
+  const F* w;                // [count][vectors] vectors
   int64_t w_step;            // distance between rows of w
-  int64_t count;             // k
-  const T* from;             // null: zero
+  int64_t count;             // how many k, or pairs of k
+  const Real<F>* from;       // null: zero
   int64_t from_row;
-  T* to;
+  Real<F>* to;
   int64_t to_row;
 };
 
-template <class V, int R, int C> void Multiply(const TileProduct<Scalar<V>>& t) {
-  typedef Scalar<V> T;
-  constexpr int64_t W = kWidth<V>;
+// sum += x * w, for one number (or pair) of a row of a and one vector of w.
+template <class F, class V> inline V MultiplyAdd(V sum, V x, V w) {
+#if defined(__AVX512BF16__)
+  if constexpr (kPair<F> == 2) return (V)_mm512_dpbf16_ps((__m512)sum, (__m512bh)x, (__m512bh)w);
+#endif
+  return sum + x * w;
+}
+
+template <class F, class V> inline V BroadcastFactor(const F* p) {
+  if constexpr (kPair<F> == 2) {
+    float pair;
+    std::memcpy(&pair, p, sizeof(pair));
+#if defined(__AVX512F__)
+    return (V)_mm512_set1_ps(pair);  // moved as bits; Broadcast would compute with it
+#endif
+  } else {
+    return Broadcast<V>(*p);
+  }
+}
+
+template <class F, int R, int C> void Multiply(const TileProduct<F>& t) {
+  typedef Real<F> T;
+  typedef typename VectorOf<T>::Type V;
+  constexpr int64_t W = kWidth<V>, P = kPair<F>;
   alignas(64) static const T zeros[kMaxVectors * W] = {};
   const T* from = t.from == nullptr ? zeros : t.from;
   const int64_t from_row = t.from == nullptr ? 0 : t.from_row;
@@ -38,15 +62,15 @@ template <class V, int R, int C> void Multiply(const TileProduct<Scalar<V>>& t) 
     PEEPHOLE_UNROLL
     for (int c = 0; c < C; ++c) sum[r][c] = Load<V, true>(from + r * from_row + c * W, W);
   }
-  const T* a[R];
+  const F* a[R];
   PEEPHOLE_UNROLL
   for (int r = 0; r < R; ++r) a[r] = t.a[r];
-  const T* w = t.w;
-  const int64_t end = t.count * t.a_step, a_step = t.a_step, w_step = t.w_step;
-  for (int64_t k = 0; k < end; k += a_step, w += w_step) {
+  const F* w = t.w;
+  const int64_t end = t.count * P, w_step = t.w_step;
+  for (int64_t k = 0; k < end; k += P, w += w_step) {
     V weight[C];
     PEEPHOLE_UNROLL
-    for (int c = 0; c < C; ++c) weight[c] = Load<V, true>(w + c * W, W);
+    for (int c = 0; c < C; ++c) weight[c] = Load<V, true>(reinterpret_cast<const T*>(w + c * W * P), W);
 #if defined(__AVX512F__)
     // Compilers fold a load into every multiply-add that uses it, which makes R loads of one. Pinned, it is loaded once.
     if constexpr (R > 1) {
@@ -56,9 +80,9 @@ template <class V, int R, int C> void Multiply(const TileProduct<Scalar<V>>& t) 
 #endif
     PEEPHOLE_UNROLL
     for (int r = 0; r < R; ++r) {
-      const V x = Broadcast<V>(a[r][k]);
+      const V x = BroadcastFactor<F, V>(a[r] + k);
       PEEPHOLE_UNROLL
-      for (int c = 0; c < C; ++c) sum[r][c] += x * weight[c];
+      for (int c = 0; c < C; ++c) sum[r][c] = MultiplyAdd<F>(sum[r][c], x, weight[c]);
     }
   }
   T* const to = t.to;
@@ -70,25 +94,24 @@ template <class V, int R, int C> void Multiply(const TileProduct<Scalar<V>>& t) 
   }
 }
 
-template <class T> using MultiplyFunction = void (*)(const TileProduct<T>&);
+template <class F> using MultiplyFunction = void (*)(const TileProduct<F>&);
 
-template <class V, int C> constexpr MultiplyFunction<Scalar<V>> Select(int64_t rows) {
+template <class F, int C> constexpr MultiplyFunction<F> Select(int64_t rows) {
   constexpr int limit = kMaxRows[C];
-  constexpr MultiplyFunction<Scalar<V>> table[] = {
-      nullptr,           Multiply<V, 1, C>, Multiply<V, 2, C>, Multiply<V, 3, C>,
-      Multiply<V, limit < 4 ? 1 : 4, C>, Multiply<V, limit < 5 ? 1 : 5, C>, Multiply<V, limit < 6 ? 1 : 6, C>,
-      Multiply<V, limit < 7 ? 1 : 7, C>, Multiply<V, limit < 8 ? 1 : 8, C>};
+  constexpr MultiplyFunction<F> table[] = {
+      nullptr,           Multiply<F, 1, C>, Multiply<F, 2, C>, Multiply<F, 3, C>,
+      Multiply<F, limit < 4 ? 1 : 4, C>, Multiply<F, limit < 5 ? 1 : 5, C>, Multiply<F, limit < 6 ? 1 : 6, C>,
+      Multiply<F, limit < 7 ? 1 : 7, C>, Multiply<F, limit < 8 ? 1 : 8, C>};
   return table[rows];
 }
 
 // One tile: 1 <= rows <= kMaxRows[vectors], 1 <= vectors <= kMaxVectors.
-template <class T> inline void MultiplyTile(int64_t rows, int64_t vectors, const TileProduct<T>& t) {
-  typedef typename VectorOf<T>::Type V;
+template <class F> inline void MultiplyTile(int64_t rows, int64_t vectors, const TileProduct<F>& t) {
   switch (vectors) {
-    case 1: return Select<V, 1>(rows)(t);
-    case 2: return Select<V, 2>(rows)(t);
-    case 3: return Select<V, 3>(rows)(t);
-    default: return Select<V, 4>(rows)(t);
+    case 1: return Select<F, 1>(rows)(t);
+    case 2: return Select<F, 2>(rows)(t);
+    case 3: return Select<F, 3>(rows)(t);
+    default: return Select<F, 4>(rows)(t);
   }
 }
 
@@ -105,23 +128,22 @@ constexpr int64_t kPanel = 32 * 1024;
 constexpr int64_t kRowsTogether = 48;
 
 // Any number of rows and vectors. `t.a` is not used: row r of a is a(r).
-template <class T, class Rows>
-void MultiplyRows(int64_t rows, int64_t vectors, const Rows& a, const TileProduct<T>& t) {
-  constexpr int64_t W = kWidth<typename VectorOf<T>::Type>;
+template <class F, class Rows>
+void MultiplyRows(int64_t rows, int64_t vectors, const Rows& a, const TileProduct<F>& t) {
+  constexpr int64_t W = kWidth<typename VectorOf<Real<F>>::Type>, P = kPair<F>;
   const Split columns(vectors, kMaxVectors);
   for (int64_t j = 0; j < columns.parts; ++j) {
     const int64_t c = columns.Begin(j), cs = columns.Begin(j + 1) - c;
     const Split tiles(rows, kMaxRows[cs]);
-    Split depth(t.count, kPanel / (cs * W * static_cast<int64_t>(sizeof(T))));
+    Split depth(t.count, kPanel / (cs * W * P * static_cast<int64_t>(sizeof(F))));
     if (depth.parts == 0) depth.parts = 1;  // nothing to add: `from` is still to be copied
     for (int64_t b = 0; b < depth.parts; ++b) {
       const int64_t k = depth.Begin(b);
       for (int64_t i = 0; i < tiles.parts; ++i) {
         const int64_t r = tiles.Begin(i), rs = tiles.Begin(i + 1) - r;
-        TileProduct<T> tile;
-        for (int64_t e = 0; e < rs; ++e) tile.a[e] = a(r + e) + k * t.a_step;
-        tile.a_step = t.a_step;
-        tile.w = t.w + k * t.w_step + c * W;
+        TileProduct<F> tile;
+        for (int64_t e = 0; e < rs; ++e) tile.a[e] = a(r + e) + k * P;
+        tile.w = t.w + k * t.w_step + c * W * P;
         tile.w_step = t.w_step;
         tile.count = depth.Begin(b + 1) - k;
         tile.to = t.to + r * t.to_row + c * W;
@@ -135,15 +157,15 @@ void MultiplyRows(int64_t rows, int64_t vectors, const Rows& a, const TileProduc
 }
 
 // Likewise, into rows of any width: add(r, in) is given row r of the product, at most kMaxVectors vectors.
-template <class T, class Rows, class Add>
-void MultiplyToRows(int64_t rows, int64_t units, const Rows& a, const TileProduct<T>& t, const Add& add) {
-  constexpr int64_t W = kWidth<typename VectorOf<T>::Type>;
+template <class F, class Rows, class Add>
+void MultiplyToRows(int64_t rows, int64_t units, const Rows& a, const TileProduct<F>& t, const Add& add) {
+  constexpr int64_t W = kWidth<typename VectorOf<Real<F>>::Type>;
   const int64_t vectors = (units + W - 1) / W;
   const Split chunks(rows, kRowsTogether);
-  alignas(64) T scratch[kRowsTogether * kMaxVectors * W];
+  alignas(64) Real<F> scratch[kRowsTogether * kMaxVectors * W];
   for (int64_t i = 0; i < chunks.parts; ++i) {
     const int64_t r = chunks.Begin(i), rs = chunks.Begin(i + 1) - r;
-    TileProduct<T> part = t;
+    TileProduct<F> part = t;
     part.from = nullptr;
     part.to = scratch;
     part.to_row = vectors * W;

@@ -261,6 +261,7 @@ def threads(like: Array) -> int:
     if kind_of(like) == "torch":
         import torch
 
+        library.share_threads()
         return torch.get_num_threads()
     return _default_threads(os.environ.get("OMP_NUM_THREADS", ""))
 

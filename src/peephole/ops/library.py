@@ -14,7 +14,7 @@ from peephole.equations.plan import plan
 from peephole.errors import BackendUnavailable, check_choice
 from peephole.ops import own_cell
 
-ABI = 1
+ABI = 2
 DTYPES = {"float32": 0, "float64": 1}
 _FOLDER = Path(__file__).resolve().parents[1] / "kernels"
 _NAMES = ("peephole.so", "peephole.dylib", "peephole.dll")
@@ -31,7 +31,7 @@ class Run(ctypes.Structure):
         ("reverse", ctypes.c_int32),
         *(
             (name, ctypes.c_int64)
-            for name in ("threads", "steps", "batch", "rows", "inputs", "hidden", "width")
+            for name in ("threads", "split", "steps", "batch", "rows", "inputs", "hidden", "width")
         ),
         ("batch_sizes", ctypes.c_void_p),
         ("x", ctypes.c_void_p),
@@ -165,9 +165,31 @@ def call_backward(run: Run, gradients: Gradients) -> None:
     _call("peephole_backward", run, gradients)
 
 
-def _call(name: str, *structures: ctypes.Structure) -> None:
+_SPLITS = ("", "sequences", "units")
+
+
+def _split() -> int:
+    """How threads divide the work, if the environment variable ``PEEPHOLE_SPLIT`` forces it: ``sequences`` or ``units``."""
+    forced = os.environ.get("PEEPHOLE_SPLIT", "")
+    if forced:
+        check_choice("the environment variable PEEPHOLE_SPLIT", "value", forced, _SPLITS[1:])
+    return _SPLITS.index(forced)
+
+
+@functools.cache
+def share_threads() -> bool:
+    """Run on the threads of the OpenMP runtime that torch has brought, from now on; False if it brought none.
+
+    Torch's threads watch for work for milliseconds after each of its operations. A second pool would share the processors with them.
+    """
+    handle = library().handle
+    return handle is not None and bool(handle.peephole_share_threads())
+
+
+def _call(name: str, run: Run, *structures: ctypes.Structure) -> None:
     handle = library().handle
     if handle is None:
         raise BackendUnavailable(f"compiled: {library().reason}")
-    if getattr(handle, name)(instruction_set().encode(), *(ctypes.byref(s) for s in structures)) != 0:
+    run.split = _split()
+    if getattr(handle, name)(instruction_set().encode(), *(ctypes.byref(s) for s in (run, *structures))) != 0:
         raise MemoryError(f"{name}: not enough memory for the kernel's scratch arrays")

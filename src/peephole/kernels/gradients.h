@@ -1,0 +1,357 @@
+// Gradients of weights, biases and inputs: large products over a block of rows, added up in a fixed order.
+//
+// The gradients of the lanes are turned round first, so that a row of the product is a lane of one unit over all rows of the block.
+#pragma once
+
+#include "product.h"
+#include "work.h"
+
+namespace {
+
+// The rows of a block of steps, in the order in which the steps were taken.
+template <class S> struct BlockRows {
+  typedef Real<S> T;
+  typedef Factor<S> F;
+  int64_t* row;            // packed row
+  int64_t* n;              // sequence
+  const S** h;             // h before the step, as it is stored
+  const T** prev[kMax];    // [states] states before the step, as the equations see them
+  T* operand[kMax];        // [operands][.][padded]
+  T* d_lanes;              // [.][lanes_row]
+  F* factors;              // the same as factors; d_lanes itself where it is of that type
+  T* d_output;             // [.][P padded] with projection: gradient of h
+};
+
+template <class S> struct Gradients {
+  typedef Real<S> T;
+  typedef Factor<S> F;
+  typedef typename VectorOf<T>::Type V;
+  static constexpr int64_t W = kWidth<V>, kP = kPair<F>;
+  static constexpr int64_t kGroup = kMaxVectors * W;  // units of an output that a tile covers
+
+  const PeepholeRun& run;
+  const PeepholeGradients& want;
+  const CellTable& cell;
+  const Sizes<S>& sizes;
+  int64_t lanes_row;
+  Range range[kMax];
+  F* packed[kMax];  // [groups of 4 vectors of the source][lanes * H][.]; null where nobody wants the source's gradient
+  int ranges;
+
+  Gradients(const PeepholeRun& run, const PeepholeGradients& want, const CellTable& cell, const Sizes<S>& sizes, Arena& arena)
+      : run(run), want(want), cell(cell), sizes(sizes), lanes_row(RoundUp(cell.lanes * sizes.H, W) + W) {
+    ranges = FindRanges(cell, false, range);
+    for (int k = 0; k < ranges; ++k) {
+      const Source& source = cell.source[range[k].source];
+      const bool wanted = source.kind != 0 || want.d_x != nullptr;
+      packed[k] = wanted ? arena.Zeros<F>(RoundUp(range[k].lanes * sizes.H, kP) * RoundUp(sizes.SourceWidth(source), W)) : nullptr;
+    }
+  }
+
+  // What one thread adds up; in a split by columns, what all do.
+  struct Sums {
+    T* d_parameter[kMax];   // [vectors][padded]
+    T* d_bias[kMax];        // [lanes][padded]
+    T* d_weight[kMax];      // [products][H][weight_row]: the caller's own array where that will do
+    int64_t weight_row[kMax];
+    bool is_output[kMax];
+    T* d_projection;        // [P][padded]
+    F* gathered;            // [rows / pair][gathered_row][pair] rows of a source
+    F* turned;              // [lanes * H, or P][turned_row]
+    int64_t turned_row;
+    F* line[2];             // a row each
+    T* real[2];
+  };
+
+  void* ArrayOf(const Product& p) const {
+    return p.array == 0 ? want.d_weight_ih : p.array == 1 ? want.d_weight_hh : want.d_parameter[p.array - 2];
+  }
+
+  bool IsOnlyOne(int p) const {
+    for (int k = 0; k < cell.products; ++k)
+      if (k != p && cell.product[k].array == cell.product[p].array && cell.product[k].block == cell.product[p].block) return false;
+    return true;
+  }
+
+  bool WantsWeights() const {
+    bool any = false;
+    for (int k = 0; k < cell.products; ++k) any |= ArrayOf(cell.product[k]) != nullptr;
+    return any || (run.weight_hr != nullptr && want.d_weight_hr != nullptr);
+  }
+
+  int64_t Widest() const {
+    int64_t widest = sizes.H;
+    for (int k = 0; k < cell.sources; ++k) {
+      const int64_t width = sizes.SourceWidth(cell.source[k]);
+      widest = width > widest ? width : widest;
+    }
+    return RoundUp(widest, W) + W;  // the last vector keeps rows off the same cache sets
+  }
+
+  // The lines are the thread's own even where the rest is shared.
+  void MakeLines(Arena& arena, Sums& s) const {
+    for (F*& line : s.line) line = arena.Get<F>(Widest());
+    for (T*& line : s.real) line = arena.Get<T>(Widest());
+  }
+
+  Sums MakeSums(Arena& arena, int64_t rows, bool is_first) const {
+    Sums s = {};
+    for (int k = 0; k < cell.vectors; ++k) s.d_parameter[k] = arena.Zeros<T>(sizes.padded);
+    for (int k = 0; k < cell.lanes; ++k) s.d_bias[k] = arena.Zeros<T>(sizes.padded);
+    for (int k = 0; k < cell.products; ++k) {
+      T* const array = As<T>(ArrayOf(cell.product[k]));
+      if (array == nullptr) continue;
+      const int64_t width = sizes.SourceWidth(cell.source[cell.product[k].source]);
+      s.is_output[k] = is_first && std::is_same<S, T>::value && width % W == 0 && IsOnlyOne(k);
+      s.weight_row[k] = RoundUp(width, W);
+      s.d_weight[k] = s.is_output[k] ? array + cell.product[k].block * sizes.H * width
+                                     : arena.Get<T>(sizes.H * s.weight_row[k]);
+    }
+    if (run.weight_hr != nullptr) s.d_projection = arena.Get<T>(sizes.P * sizes.padded);
+    if (!WantsWeights()) return s;
+    s.turned_row = RoundUp(rows, W) + W;
+    s.turned = arena.Get<F>((cell.lanes * sizes.H > sizes.P ? cell.lanes * sizes.H : sizes.P) * s.turned_row);
+    s.gathered = arena.Get<F>(RoundUp(rows, kP) * Widest());
+    return s;
+  }
+
+  // Rows of a matrix, cut into groups of at most 4 vectors: out[group][row][.], zero beyond `width`; rows in pairs.
+  static void PackGroups(const S* w, int64_t rows, int64_t width, int64_t row, int64_t all_rows, F* out) {
+    for (int64_t first = 0; first < width; first += kGroup) {
+      const int64_t units = width - first < kGroup ? width - first : kGroup, step = RoundUp(units, W) * kP;
+      F* const group = out + first * RoundUp(all_rows, kP);
+      for (int64_t r = 0; r < rows; ++r) {
+        F* const to = group + (row + r) / kP * step + (row + r) % kP;
+        const S* const from = w + r * width + first;
+        if constexpr (kP == 1) Convert(from, units, to);
+        else
+          for (int64_t e = 0; e < units; ++e) to[e * kP] = from[e];
+      }
+    }
+  }
+
+  void Pack(int product) const {
+    for (int k = 0; k < ranges; ++k)
+      for (int l = 0; l < range[k].lanes; ++l)
+        if (range[k].product[l] == product && packed[k] != nullptr) {
+          const int64_t width = sizes.SourceWidth(cell.source[range[k].source]);
+          PackGroups(WeightOf<S>(run, cell.product[product], width), sizes.H, width, l * sizes.H, range[k].lanes * sizes.H, packed[k]);
+        }
+  }
+
+  // Rows of lane gradients times the weights of a range: what the lanes ask of its source.
+  TileProduct<F> Asked(int q, int64_t first, int64_t units) const {
+    const int64_t count = RoundUp(range[q].lanes * sizes.H, kP);
+    TileProduct<F> t;
+    t.w = packed[q] + first * count;
+    t.w_step = RoundUp(units, W) * kP;
+    t.count = count / kP;
+    return t;
+  }
+
+  // The large products over a block of rows, all of whose lane gradients are known.
+  void Add(const Place& place, const Sums& s, const BlockRows<S>& b, int64_t rows, bool is_first) const {
+    const int64_t begin = place.Begin(sizes.blocks) * W, end = place.End(sizes.blocks) * W < sizes.H ? place.End(sizes.blocks) * W : sizes.H;
+    for (int l = 0; l < cell.lanes; ++l)
+      for (int64_t r = 0; r < rows; ++r) {
+        const T* d = b.d_lanes + r * lanes_row + l * sizes.H;
+        for (int64_t e = begin; e < end; ++e) s.d_bias[l][e] += d[e];
+      }
+    if (want.d_x != nullptr) InputGradient(place, b, rows);
+    if (WantsWeights()) {
+      for (int l = 0; l < cell.lanes; ++l)
+        Turn(b.d_lanes + l * sizes.H, lanes_row, rows, begin, end, s.turned + l * sizes.H * s.turned_row, s.turned_row);
+      for (int k = 0; k < cell.sources; ++k) {
+        bool wanted = false;
+        for (int p = 0; p < cell.products; ++p) wanted |= cell.product[p].source == k && s.d_weight[p] != nullptr;
+        if (!wanted) continue;
+        Gather(place, s, b, k, rows);
+        place.Wait();
+        const int64_t width = sizes.SourceWidth(cell.source[k]);
+        for (int p = 0; p < cell.products; ++p)
+          if (cell.product[p].source == k && s.d_weight[p] != nullptr)
+            Outer(s, s.turned + (cell.product[p].lane * sizes.H + begin) * s.turned_row, end - begin, width, rows,
+                  s.d_weight[p] + begin * s.weight_row[p], s.weight_row[p], is_first);
+        place.Wait();
+      }
+      if (run.weight_hr != nullptr && want.d_weight_hr != nullptr) {
+        const T* const raw = As<T>(run.slot[cell.state_slot[0]]);
+        const int64_t first = place.Begin(sizes.P), last = place.End(sizes.P);
+        Turn(b.d_output, RoundUp(sizes.P, W), rows, first, last, s.turned, s.turned_row);
+        GatherRows(place, s, rows, sizes.H, [&](int64_t r, F* to) { Convert(raw + b.row[r] * sizes.H, sizes.H, to); });
+        place.Wait();
+        Outer(s, s.turned + first * s.turned_row, last - first, sizes.H, rows, s.d_projection + first * sizes.padded,
+              sizes.padded, is_first);
+      }
+    }
+    place.Wait();
+  }
+
+  // out[u][r] = d[r][u], as factors, for units from `begin` to `end`; zero beyond the last row up to a whole pair.
+  static void Turn(const T* d, int64_t d_row, int64_t rows, int64_t begin, int64_t end, F* out, int64_t out_row) {
+    int64_t u = begin;
+    for (; u + W <= end; u += W) {
+      int64_t r = 0;
+      for (; r + W <= rows; r += W) {
+        V block[W];
+        for (int64_t e = 0; e < W; ++e) block[e] = Load<V, true>(d + (r + e) * d_row + u, W);
+        TransposeBlock(block);
+        for (int64_t e = 0; e < W; ++e) {
+          T line[W];
+          std::memcpy(line, &block[e], sizeof(V));
+          Convert(line, W, out + (u + e) * out_row + r);
+        }
+      }
+      for (; r < rows; ++r)
+        for (int64_t e = 0; e < W; ++e) Convert(d + r * d_row + u + e, 1, out + (u + e) * out_row + r);
+    }
+    for (; u < end; ++u)
+      for (int64_t r = 0; r < rows; ++r) Convert(d + r * d_row + u, 1, out + u * out_row + r);
+    for (u = begin; u < end && rows % kP != 0; ++u) std::memset(static_cast<void*>(out + u * out_row + rows), 0, sizeof(F));
+  }
+
+  // The rows of a source side by side, in pairs; a place beyond the last is zero.
+  template <class Write> void GatherRows(const Place& place, const Sums& s, int64_t rows, int64_t width, const Write& write) const {
+    const int64_t step = RoundUp(width, W) + W, pairs = (rows + kP - 1) / kP;
+    for (int64_t i = place.Begin(pairs); i < place.End(pairs); ++i) {
+      F* const to = s.gathered + i * step * kP;
+      if constexpr (kP == 1) {
+        write(i, to);
+        for (int64_t e = width; e % W != 0; ++e) to[e] = F();
+      } else {
+        for (int64_t k = 0; k < kP; ++k) {
+          if (i * kP + k < rows) write(i * kP + k, s.line[k]);
+          else std::memset(static_cast<void*>(s.line[k]), 0, static_cast<size_t>(width) * sizeof(F));
+        }
+        for (int64_t e = 0; e < width; ++e)
+          for (int64_t k = 0; k < kP; ++k) to[e * kP + k] = s.line[k][e];
+        for (int64_t e = width * kP; e % (W * kP) != 0; ++e) to[e] = F();
+      }
+    }
+  }
+
+  void Gather(const Place& place, const Sums& s, const BlockRows<S>& b, int k, int64_t rows) const {
+    const Source& source = cell.source[k];
+    const int64_t width = sizes.SourceWidth(source);
+    const bool is_masked = run.mask != nullptr && source.masked;
+    GatherRows(place, s, rows, width, [&](int64_t r, F* to) {
+      const S* stored = source.kind == 0 ? As<S>(run.x) + b.row[r] * run.x_stride : b.h[r];
+      const T* real = source.kind == 2 ? b.operand[source.index] + r * sizes.padded : b.prev[source.index][r];
+      const bool is_stored = source.kind == 0 || (source.kind == 1 && source.index == 0);
+      if (!is_masked) return is_stored ? Convert(stored, width, to) : Convert(real, width, to);
+      is_stored ? Convert(stored, width, s.real[0]) : Convert(real, width, s.real[0]);
+      Convert(As<S>(run.mask) + b.n[r] * sizes.P, width, s.real[1]);
+      for (int64_t e = 0; e < width; ++e) s.real[0][e] *= s.real[1][e];
+      Convert(s.real[0], width, to);
+    });
+  }
+
+  // out[j][k] += sum over rows of turned[j][row] * gathered[row][k], for j < units and k < width; out has rows of whole vectors.
+  void Outer(const Sums& s, const F* turned, int64_t units, int64_t width, int64_t rows, T* out, int64_t out_row, bool is_first) const {
+    const int64_t step = RoundUp(width, W) + W;
+    for (int64_t first = 0; first < width; first += kGroup) {
+      const int64_t left = (width - first + W - 1) / W, vectors = left < kMaxVectors ? left : kMaxVectors;
+      TileProduct<F> t;
+      t.w = s.gathered + first * kP;
+      t.w_step = step * kP;
+      t.count = (rows + kP - 1) / kP;
+      t.to = out + first;
+      t.to_row = out_row;
+      t.from = is_first ? nullptr : t.to;
+      t.from_row = out_row;
+      MultiplyRows(units, vectors, [&](int64_t j) { return turned + j * s.turned_row; }, t);
+    }
+  }
+
+  void InputGradient(const Place& place, const BlockRows<S>& b, int64_t rows) const {
+    const int64_t begin = place.Begin(rows), count = place.End(rows) - begin;
+    const auto to = [&](int64_t r) { return As<S>(want.d_x) + b.row[begin + r] * sizes.D; };
+    bool is_first = true;
+    for (int q = 0; q < ranges; ++q) {
+      if (cell.source[range[q].source].kind != 0) continue;
+      for (int64_t first = 0; first < sizes.D; first += kGroup) {
+        const int64_t units = sizes.D - first < kGroup ? sizes.D - first : kGroup;
+        MultiplyToRows(count, units, [&](int64_t r) { return b.factors + (begin + r) * lanes_row + range[q].first * sizes.H; },
+                       Asked(q, first, units), [&](int64_t r, const T* in) {
+          S* const out = to(r) + first;
+          if (is_first) return Convert(in, units, out);
+          T sum[kGroup];
+          Convert(out, units, sum);
+          for (int64_t e = 0; e < units; ++e) sum[e] += in[e];
+          Convert(sum, units, out);
+        });
+      }
+      is_first = false;
+    }
+    if (is_first)
+      for (int64_t r = 0; r < count; ++r) std::memset(static_cast<void*>(to(r)), 0, sizes.D * sizeof(S));
+  }
+
+  // Adding up what the threads have, in their order. One job per product, then the projection, then everything small.
+  int64_t ReduceJobs() const { return cell.products + 2; }
+
+  void Reduce(Sums* const* s, int64_t parts, int64_t job) const {
+    if (job < cell.products) {
+      const Product& p = cell.product[job];
+      for (int k = 0; k < job; ++k)  // two products of one matrix: the first adds both
+        if (cell.product[k].array == p.array && cell.product[k].block == p.block) return;
+      if (ArrayOf(p) == nullptr) return;
+      const int64_t width = sizes.SourceWidth(cell.source[p.source]);
+      T* const total = s[0]->d_weight[job];
+      for (int k = static_cast<int>(job); k < cell.products; ++k) {
+        if (cell.product[k].array != p.array || cell.product[k].block != p.block) continue;
+        for (int64_t part = 0; part < parts; ++part)
+          if (part > 0 || k > job) AddTo(total, s[part]->d_weight[k], sizes.H * s[0]->weight_row[job]);
+      }
+      if (s[0]->is_output[job]) return;
+      S* const out = As<S>(ArrayOf(p)) + p.block * sizes.H * width;
+      for (int64_t r = 0; r < sizes.H; ++r) Convert(total + r * s[0]->weight_row[job], width, out + r * width);
+    } else if (job == cell.products) {
+      if (run.weight_hr == nullptr || want.d_weight_hr == nullptr) return;
+      for (int64_t part = 1; part < parts; ++part) AddTo(s[0]->d_projection, s[part]->d_projection, sizes.P * sizes.padded);
+      for (int64_t r = 0; r < sizes.P; ++r)
+        Convert(s[0]->d_projection + r * sizes.padded, sizes.H, As<S>(want.d_weight_hr) + r * sizes.H);
+    } else {
+      ReduceSmall(s, parts);
+    }
+  }
+
+  static void AddTo(T* total, const T* other, int64_t n) {
+    for (int64_t k = 0; k < n; ++k) total[k] += other[k];
+  }
+
+  void ReduceSmall(Sums* const* s, int64_t parts) const {
+    for (int array = 0; array < 2; ++array) {
+      S* const out = As<S>(array == 0 ? want.d_bias_ih : want.d_bias_hh);
+      for (int block = 0; out != nullptr && block < cell.gates; ++block) {
+        T* const total = s[0]->real[0];
+        std::memset(static_cast<void*>(total), 0, sizes.H * sizeof(T));
+        for (int64_t part = 0; part < parts; ++part)
+          for (int p = 0; p < cell.products; ++p)
+            if (cell.product[p].array == array && cell.product[p].block == block)
+              AddTo(total, s[part]->d_bias[cell.product[p].lane], sizes.H);
+        Convert(total, sizes.H, out + block * sizes.H);
+      }
+    }
+    for (int v = 0; v < cell.vectors; ++v) {
+      S* const out = As<S>(want.d_parameter[cell.vector[v].parameter]);
+      if (out == nullptr) continue;
+      for (int64_t part = 1; part < parts; ++part) AddTo(s[0]->d_parameter[v], s[part]->d_parameter[v], sizes.H);
+      Convert(s[0]->d_parameter[v], sizes.H, out + cell.vector[v].part * sizes.H);
+    }
+  }
+
+  // Gates and parameters that no equation uses have no gradient: zero.
+  void ClearUnused() const {
+    bool used[kMax][kMax] = {};
+    for (int p = 0; p < cell.products; ++p) used[cell.product[p].array][cell.product[p].block] = true;
+    for (int array = 0; array < 2; ++array)
+      for (int gate = 0; gate < cell.gates; ++gate) {
+        S* out = As<S>(array == 0 ? want.d_weight_ih : want.d_weight_hh);
+        const int64_t size = sizes.H * (array == 0 ? sizes.D : sizes.P);
+        if (out != nullptr && !used[array][gate]) std::memset(static_cast<void*>(out + gate * size), 0, size * sizeof(S));
+      }
+  }
+};
+
+}  // namespace

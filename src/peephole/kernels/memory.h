@@ -1,13 +1,15 @@
-// Scratch memory of one call.
+// Scratch memory of one call, cut from large pieces that are kept for the next call.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
 #include <new>
 
 extern "C" {
+// A piece of at least `bytes`, aligned to a cache line; `bytes` becomes its size. Null when memory ran out.
+void* peephole_take_memory(size_t* bytes);
+void peephole_give_memory(void* piece, size_t bytes);
 // Whether scratch is filled with NaN before use: for tests.
 int peephole_is_poisoned(void);
 }
@@ -21,20 +23,20 @@ class Arena {
   Arena& operator=(const Arena&) = delete;
   ~Arena() {
     while (last_ != nullptr) {
-      Block* block = last_;
-      last_ = block->before;
-      std::free(block);
+      Piece* const piece = last_;
+      last_ = piece->before;
+      peephole_give_memory(piece, piece->bytes);
     }
   }
   // n elements, aligned to a cache line, not cleared. Throws std::bad_alloc.
   template <class T> T* Get(int64_t n) {
-    const size_t bytes = (sizeof(Block) + static_cast<size_t>(n) * sizeof(T) + 63) / 64 * 64;
-    Block* block = static_cast<Block*>(std::aligned_alloc(64, bytes));
-    if (block == nullptr) throw std::bad_alloc();
-    if (peephole_is_poisoned()) std::memset(static_cast<void*>(block), 0xff, bytes);
-    block->before = last_;
-    last_ = block;
-    return reinterpret_cast<T*>(block + 1);
+    const size_t bytes = (static_cast<size_t>(n) * sizeof(T) + 63) / 64 * 64;
+    if (bytes > left_) Grow(bytes);
+    void* const p = next_;
+    next_ += bytes;
+    left_ -= bytes;
+    if (peephole_is_poisoned()) std::memset(p, 0xff, bytes);
+    return static_cast<T*>(p);
   }
   template <class T> T* Zeros(int64_t n) {
     T* p = Get<T>(n);
@@ -43,8 +45,25 @@ class Arena {
   }
 
  private:
-  struct alignas(64) Block { Block* before; };
-  Block* last_ = nullptr;
+  struct alignas(64) Piece {
+    Piece* before;
+    size_t bytes;
+  };
+
+  void Grow(size_t bytes) {
+    size_t size = bytes + sizeof(Piece);
+    Piece* const piece = static_cast<Piece*>(peephole_take_memory(&size));
+    if (piece == nullptr) throw std::bad_alloc();
+    piece->before = last_;
+    piece->bytes = size;
+    last_ = piece;
+    next_ = reinterpret_cast<char*>(piece + 1);
+    left_ = size - sizeof(Piece);
+  }
+
+  Piece* last_ = nullptr;
+  char* next_ = nullptr;
+  size_t left_ = 0;
 };
 
 }  // namespace

@@ -8,4 +8,5 @@ struct Isa {
   int (*forward)(const PeepholeRun*);
   int (*backward)(const PeepholeRun*, const PeepholeGradients*);
   int (*apply)(const char* name, int32_t dtype, int64_t n, const void* x, void* y);
+  double (*peak)(int32_t dtype, int64_t repetitions);
 };

@@ -5,6 +5,7 @@
 #include "backward.h"
 #include "forward.h"
 #include "isa.h"
+#include "peak.h"
 
 namespace {
 
@@ -61,7 +62,7 @@ int ApplyAny(const char* name, int32_t dtype, int64_t n, const void* x, void* y)
   return dtype == 0 ? Apply<Float>(name, n, As<float>(x), As<float>(y)) : Apply<Double>(name, n, As<double>(x), As<double>(y));
 }
 
-const Isa kIsa = {Find, RunForwardAny, RunBackwardAny, ApplyAny};
+const Isa kIsa = {Find, RunForwardAny, RunBackwardAny, ApplyAny, Peak};
 
 }  // namespace
 

@@ -11,6 +11,7 @@ const Isa* peephole_isa_baseline(void);
 #if defined(__x86_64__)
 const Isa* peephole_isa_avx2(void);
 const Isa* peephole_isa_avx512(void);
+const Isa* peephole_isa_avx512bf16(void);
 #endif
 }
 
@@ -27,9 +28,15 @@ const std::vector<Build>& Builds() {
 #if defined(__x86_64__)
     __builtin_cpu_init();
     const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-    if (avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-        __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl"))
-      found.push_back({"avx512", peephole_isa_avx512()});
+    const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+                        __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
+    const bool bf16 = avx512 && __builtin_cpu_supports("avx512bf16");
+    // The two differ for bfloat16 alone. Intel's processors take a dot product of pairs at half the rate of two multiply-adds of
+    // float32, or less, AMD's at twice that.
+    const bool prefers_bf16 = bf16 && __builtin_cpu_is("amd");
+    if (prefers_bf16) found.push_back({"avx512bf16", peephole_isa_avx512bf16()});
+    if (avx512) found.push_back({"avx512", peephole_isa_avx512()});
+    if (bf16 && !prefers_bf16) found.push_back({"avx512bf16", peephole_isa_avx512bf16()});
     if (avx2) found.push_back({"avx2", peephole_isa_avx2()});
 #endif
     found.push_back({"baseline", peephole_isa_baseline()});
@@ -74,6 +81,11 @@ int peephole_forward(const char* isa, const PeepholeRun* run) { return FindIsa(i
 
 int peephole_backward(const char* isa, const PeepholeRun* run, const PeepholeGradients* gradients) {
   return FindIsa(isa)->backward(run, gradients);
+}
+
+double peephole_peak(const char* isa, int32_t dtype, int64_t repetitions) {
+  const Isa* found = FindIsa(isa);
+  return found == nullptr ? 0 : found->peak(dtype, repetitions);
 }
 
 int peephole_function(const char* isa, const char* name, int32_t dtype, int64_t n, const void* x, void* y) {

@@ -64,6 +64,8 @@ const void* peephole_cell(const char* isa, const char* key);
 int peephole_abi(void);
 // From now on runs on the threads of the OpenMP runtime that this process has loaded, if there is one. 1 if it does.
 int peephole_share_threads(void);
+// Multiply-adds on registers alone, on the calling thread; returns how many were done, 0 for an unknown instruction set.
+double peephole_peak(const char* isa, int32_t dtype, int64_t repetitions);
 // Fills scratch memory with NaN before every call, or stops: for tests.
 void peephole_poison(int on);
 // Applies a function of the language (sigmoid, tanh, exp, log1p) to n numbers: for tests of its error bound. 0, or 1 if unknown.

@@ -121,7 +121,7 @@ inline Deal DealWork(const PeepholeRun& run, const CellTable& cell, int64_t size
   const double work = static_cast<double>(run.rows) * (recurrent + static_cast<double>(run.hidden) * cell.lanes * run.inputs);
   int64_t threads = run.threads < 1 ? 1 : run.threads;
   const int64_t worth = 1 + static_cast<int64_t>(work / kWorthAThread);
-  if (threads > worth) threads = worth;
+  if (threads > worth && run.split == 0) threads = worth;
   if (threads == 1 || alive == 0) return {1, false};
   const double rows = static_cast<double>(run.rows) / static_cast<double>(run.steps);  // of a step, on average
   const bool few = rows < kFewRows * static_cast<double>(threads);

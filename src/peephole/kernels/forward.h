@@ -342,41 +342,4 @@ template <class S> struct Forward {
   }
 };
 
-template <class S> void RunForward(const PeepholeRun& run) {
-  typedef Real<S> T;
-  typedef typename Forward<S>::Scratch Scratch;
-  Forward<S> forward(run);
-  struct Context {
-    Forward<S>* forward;
-    Scratch* scratch;
-    Barrier barrier;
-  } context;
-  const int64_t threads = forward.deal.threads;
-  context.forward = &forward;
-  context.scratch = forward.arena.template Get<Scratch>(threads);
-  for (int64_t k = 0; k < threads; ++k)
-    new (context.scratch + k) Scratch(forward.MakeScratch(k, k == 0 ? nullptr : context.scratch));
-  peephole_team(threads, [](void* p, int64_t id, int64_t size) {
-    Context& c = *static_cast<Context*>(p);
-    const Forward<S>& f = *c.forward;
-    const int64_t jobs = f.layout.PackJobs();
-    for (int64_t job = id; job < jobs; job += size) f.layout.Pack(job);
-    c.barrier.Wait(size);
-    if (f.deal.columns) {
-      c.scratch[id].place = {id, size, &c.barrier};
-      return f.RunThread(c.scratch[id]);
-    }
-    for (int64_t part = id; part < f.deal.threads; part += size) f.RunThread(c.scratch[part]);
-  }, &context);
-  // Sequences of length zero: their states are what they were.
-  if (run.final_state == nullptr) return;
-  const int64_t alive = run.steps == 0 ? 0 : run.batch_sizes[0];
-  for (int k = 0; k < forward.cell.states; ++k) {
-    if (run.final_state[k] == nullptr || run.batch == alive) continue;
-    const int64_t size = forward.sizes.StateWidth(k) * static_cast<int64_t>(k == 0 ? sizeof(S) : sizeof(T));
-    std::memcpy(static_cast<char*>(run.final_state[k]) + alive * size, static_cast<const char*>(run.state[k]) + alive * size,
-                static_cast<size_t>((run.batch - alive) * size));
-  }
-}
-
 }  // namespace

@@ -2,10 +2,9 @@
 #include <cmath>
 #include <cstring>
 
-#include "backward.h"
-#include "forward.h"
 #include "isa.h"
 #include "peak.h"
+#include "run.h"
 
 namespace {
 

@@ -17,6 +17,8 @@ constexpr int kMaxRows[kMaxVectors + 1] = {0, 8, 8, 8, 6};
 constexpr int kMaxRows[kMaxVectors + 1] = {0, 8, 6, 4, 3};
 #endif
 constexpr int kRowLimit = 8;
+// Tiles of so many rows have time to fetch something besides; in shorter ones it would only stand in the way.
+constexpr int kLongTile = 5;
 
 template <class F> struct TileProduct {
   const F* a[kRowLimit];     // row r of a
@@ -27,6 +29,10 @@ template <class F> struct TileProduct {
   int64_t from_row;
   Real<F>* to;
   int64_t to_row;
+  // What comes after this tile is fetched meanwhile: the sums of the next rows, and a part of the next weights, which otherwise are
+  // waited for by the first rows that need them, while the way to the farther caches lies idle during all other rows.
+  const char* next;          // weights
+  int64_t next_step;         // bytes of them for each k
 };
 
 // sum += x * w, for one number (or pair) of a row of a and one vector of w.
@@ -65,9 +71,21 @@ template <class F, int R, int C> void Multiply(const TileProduct<F>& t) {
   const F* a[R];
   PEEPHOLE_UNROLL
   for (int r = 0; r < R; ++r) a[r] = t.a[r];
+  if constexpr (R >= kLongTile) {
+    PEEPHOLE_UNROLL
+    for (int r = 0; r < R; ++r) {
+      PEEPHOLE_UNROLL
+      for (int c = 0; c < C; ++c) __builtin_prefetch(t.to + (R + r) * t.to_row + c * W, 1, 3);
+    }
+  }
   const F* w = t.w;
-  const int64_t end = t.count * P, w_step = t.w_step;
+  const char* next = t.next;
+  const int64_t end = t.count * P, w_step = t.w_step, next_step = t.next_step;
   for (int64_t k = 0; k < end; k += P, w += w_step) {
+    if constexpr (R >= kLongTile) {
+      __builtin_prefetch(next, 0, 2);
+      next += next_step;
+    }
     V weight[C];
     PEEPHOLE_UNROLL
     for (int c = 0; c < C; ++c) weight[c] = Load<V, true>(reinterpret_cast<const T*>(w + c * W * P), W);
@@ -146,6 +164,9 @@ void MultiplyRows(int64_t rows, int64_t vectors, const Rows& a, const TileProduc
         tile.w = t.w + k * t.w_step + c * W * P;
         tile.w_step = t.w_step;
         tile.count = depth.Begin(b + 1) - k;
+        const int64_t bytes = tile.count * t.w_step * static_cast<int64_t>(sizeof(F));
+        tile.next = reinterpret_cast<const char*>(tile.w) + bytes + bytes * i / tiles.parts;
+        tile.next_step = tile.count == 0 ? 0 : bytes / (tiles.parts * tile.count);
         tile.to = t.to + r * t.to_row + c * W;
         tile.to_row = t.to_row;
         tile.from = b > 0 ? tile.to : t.from == nullptr ? nullptr : t.from + r * t.from_row + c * W;

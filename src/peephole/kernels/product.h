@@ -133,11 +133,12 @@ template <class F> inline void MultiplyTile(int64_t rows, int64_t vectors, const
   }
 }
 
-// n items in as few parts of at most `limit` as possible, of even size: part k is [Begin(k), Begin(k + 1)).
+// n items in as few parts of at most `limit` as possible, of even size: part k is [Begin(k), Begin(k + 1)). One part needs no
+// division, of which a step of a single sequence would have more than it has products.
 struct Split {
   int64_t n, parts;
-  Split(int64_t n, int64_t limit) : n(n), parts((n + limit - 1) / limit) {}
-  int64_t Begin(int64_t k) const { return k * n / parts; }
+  Split(int64_t n, int64_t limit) : n(n), parts(n <= limit ? n > 0 : (n + limit - 1) / limit) {}
+  int64_t Begin(int64_t k) const { return parts == 1 ? k * n : k * n / parts; }
 };
 
 // Bytes of weights that stay in the first-level cache while all rows pass by.
@@ -165,8 +166,12 @@ void MultiplyRows(int64_t rows, int64_t vectors, const Rows& a, const TileProduc
         tile.w_step = t.w_step;
         tile.count = depth.Begin(b + 1) - k;
         const int64_t bytes = tile.count * t.w_step * static_cast<int64_t>(sizeof(F));
-        tile.next = reinterpret_cast<const char*>(tile.w) + bytes + bytes * i / tiles.parts;
-        tile.next_step = tile.count == 0 ? 0 : bytes / (tiles.parts * tile.count);
+        tile.next = reinterpret_cast<const char*>(tile.w) + bytes;
+        tile.next_step = 0;
+        if (rs >= kLongTile && tile.count > 0) {
+          tile.next += bytes * i / tiles.parts;
+          tile.next_step = bytes / (tiles.parts * tile.count);
+        }
         tile.to = t.to + r * t.to_row + c * W;
         tile.to_row = t.to_row;
         tile.from = b > 0 ? tile.to : t.from == nullptr ? nullptr : t.from + r * t.from_row + c * W;

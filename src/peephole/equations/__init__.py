@@ -12,6 +12,8 @@ from peephole.equations.cell import Matrix as Matrix
 from peephole.equations.cell import Parameter as Parameter
 from peephole.equations.cell import Step as Step
 from peephole.equations.cell import Vector as Vector
+from peephole.equations.emit_diagram import emit_diagram as emit_diagram
+from peephole.equations.emit_latex import emit_latex as emit_latex
 from peephole.equations.expression import Expression as Expression
 from peephole.equations.functions import exp as exp
 from peephole.equations.functions import log1p as log1p
@@ -31,6 +33,8 @@ __all__ = [
     "Step",
     "Trace",
     "Vector",
+    "emit_diagram",
+    "emit_latex",
     "exp",
     "log1p",
     "maximum",

@@ -27,6 +27,7 @@ def test_the_python_of_a_how_to_page_runs(page: Path) -> None:
         exec(compile(block, str(page), "exec"), namespace)
 
 
+@pytest.mark.slow
 def test_generated_pages_are_up_to_date() -> None:
     script = ROOT / "scripts" / "generate-reference"
     done = subprocess.run([sys.executable, script, "--check"], capture_output=True, text=True, check=False)

@@ -12,7 +12,8 @@
     ├── TrainingDiverged    (FloatingPointError)  the loss or a gradient became infinite or undefined
     └── MissingExtra        (ImportError)   an optional dependency is needed; names the extra
 
-Beside the tree stands `peephole.training.TrainingInterrupted` (KeyboardInterrupt): a run that was stopped in good order.
+Beside the tree stand `peephole.training.TrainingInterrupted` (KeyboardInterrupt), a run that was stopped in good order, and
+`NotCompiledWarning` (UserWarning), a cell of your own that runs step by step.
 
 Each also derives from the built-in exception that one would guess. A message reads
 ``<where>: <rule, with names>; got <values>``, then a line ``hint: <what to do>``.
@@ -95,6 +96,13 @@ class TextTypeError(DataError, TypeError):
 
 class TrainingDiverged(PeepholeError, FloatingPointError):
     """The loss or a gradient became infinite or undefined."""
+
+
+class NotCompiledWarning(UserWarning):
+    """A cell of your own runs step by step through its equations, since it could not be compiled; the message says why.
+
+    Given once for each cell and process. ``backend="reference"`` asks for that run by name, and is silent.
+    """
 
 
 def nearest(name: str, allowed: Iterable[str]) -> str:

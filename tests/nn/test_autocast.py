@@ -10,6 +10,9 @@ from torch import nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 
 import peephole.nn as ours
+from peephole.ops import choose_backend
+from peephole.ops.library import DTYPES, library
+from support.counting import kernel_calls
 from support.tolerances import BFLOAT16, EXACT
 
 D, H = 3, 4
@@ -48,25 +51,123 @@ KINDS = [
     ("RNN", {}),
     ("RNN", {"nonlinearity": "relu"}),
 ]
+FORMS = ["dense", "packed"]
+# With the kernel or without it, the numbers and dtypes are to be the same; only then it is known which path ran.
+built = pytest.mark.skipif(
+    "bfloat16" not in DTYPES or library().handle is None, reason="no kernel of bfloat16"
+)
 
 
+def batch_of(form: str, dtype: torch.dtype) -> Any:
+    x = torch.randn(5, 3, D).to(dtype)
+    return x if form == "dense" else pack_padded_sequence(x, torch.tensor([2, 5, 3]), enforce_sorted=False)
+
+
+@pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("given", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize(("kind", "options"), KINDS)
-def test_the_default_backend_is_torchs_to_the_bit(
-    kind: str, options: dict[str, Any], dtype: torch.dtype, given: torch.dtype
+def test_torchs_backend_is_torchs_to_the_bit(
+    kind: str, options: dict[str, Any], dtype: torch.dtype, given: torch.dtype, form: str
+) -> None:
+    theirs, mine = twins(kind, options, dtype, "torch")
+    batch = batch_of(form, given)
+    expected, actual = leaves(cast(lambda: theirs(batch))), leaves(cast(lambda: mine(batch)))
+    assert [a.dtype for a in actual] == [b.dtype for b in expected]
+    for a, b in zip(actual, expected, strict=True):
+        torch.testing.assert_close(a, b, **EXACT)
+
+
+@built
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("given", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize(("kind", "options"), KINDS)
+def test_the_kernel_has_torchs_dtypes(
+    kind: str, options: dict[str, Any], dtype: torch.dtype, given: torch.dtype, form: str
 ) -> None:
     theirs, mine = twins(kind, options, dtype, "auto")
-    x = torch.randn(5, 3, D).to(given)
-    packed = pack_padded_sequence(x, torch.tensor([2, 5, 3]), enforce_sorted=False)
-    for batch in (x, packed):
-        expected, actual = (
-            leaves(cast(lambda batch=batch: theirs(batch))),
-            leaves(cast(lambda batch=batch: mine(batch))),
-        )
+    batch = batch_of(form, given)
+    states = [torch.randn(4, 3, options.get("proj_size", H) if k == 0 else H) / 2 for k in range(2)]
+    for hx in (None, tuple(states) if kind == "LSTM" else states[0]):
+        expected = leaves(cast(lambda hx=hx: theirs(batch, hx)))
+        with kernel_calls() as calls:
+            actual = leaves(cast(lambda hx=hx: mine(batch, hx)))
+        assert calls.both == (4, 0)
         assert [a.dtype for a in actual] == [b.dtype for b in expected]
         for a, b in zip(actual, expected, strict=True):
-            torch.testing.assert_close(a, b, **EXACT)
+            torch.testing.assert_close(a.float(), b.float(), **BFLOAT16)
+
+
+@built
+@pytest.mark.parametrize("kind", ["LSTM", "PeepholeLSTM", "GRU", "RNN"])
+def test_the_kernel_trains_under_autocast(kind: str) -> None:
+    torch.manual_seed(0)
+    layer = getattr(ours, kind)(D, H, 2, bidirectional=True)
+    x = torch.randn(5, 3, D, requires_grad=True)
+    leaves = [x, *layer.parameters()]
+    expected = torch.autograd.grad(layer(x)[0].square().sum(), leaves)
+    with kernel_calls() as calls:
+        out = cast(lambda: layer(x))[0]
+        actual = torch.autograd.grad(out.float().square().sum(), leaves)
+    assert calls.both == (4, 4)
+    for a, b in zip(actual, expected, strict=True):
+        assert a.dtype == torch.float32
+        torch.testing.assert_close(a, b, rtol=0, atol=BFLOAT16["atol"] * max(1.0, float(b.abs().max())))
+
+
+@built
+def test_float64_stays_what_it_is() -> None:
+    layer = ours.GRU(D, H, dtype=torch.float64)
+    x = torch.randn(5, 3, D, dtype=torch.float64)
+    with kernel_calls() as calls:
+        actual = cast(lambda: layer(x)[0])
+    assert calls.both == (1, 0)
+    assert torch.equal(actual, layer(x)[0])
+
+
+@built
+def test_a_layer_of_bfloat16_needs_no_autocast() -> None:
+    torch.manual_seed(0)
+    layer = ours.PeepholeLSTM(D, H)
+    x = torch.randn(5, 3, D)
+    expected = leaves(layer(x))
+    with kernel_calls() as calls:
+        actual = leaves(layer.bfloat16()(x.bfloat16()))
+    assert calls.both == (1, 0)
+    assert [a.dtype for a in actual] == [torch.bfloat16] * 3
+    for a, b in zip(actual, expected, strict=True):
+        torch.testing.assert_close(a.float(), b, **BFLOAT16)
+
+
+def test_half_precision_is_torchs_or_the_references_and_says_why() -> None:
+    assert "float16" not in DTYPES
+    layer = ours.GRU(D, H)
+    x = torch.randn(5, 3, D)
+    with kernel_calls() as calls, torch.autocast("cpu", torch.float16):
+        out = layer(x)[0]
+    assert calls.both == (0, 0)
+    torch.testing.assert_close(out.float(), layer(x)[0], **BFLOAT16)
+    assert (
+        choose_backend(layer.cell, dtype="float16").refused["compiled"].startswith("it computes in float32,")
+    )
+
+
+@built
+@pytest.mark.parametrize("kind", ["LSTM", "GRU"])
+def test_a_graph_has_the_dtypes_of_a_plain_call(kind: str) -> None:
+    torch.compiler.reset()
+    torch.manual_seed(0)
+    layer = getattr(ours, kind)(D, H, bidirectional=True)
+    compiled = torch.compile(layer, fullgraph=True, backend="aot_eager")
+    x = torch.randn(5, 3, D)
+    expected = leaves(cast(lambda: layer(x)))
+    with kernel_calls() as calls:
+        actual = leaves(cast(lambda: compiled(x)))
+    assert calls.both == (2, 0)
+    assert [a.dtype for a in actual] == [b.dtype for b in expected]
+    for a, b in zip(actual, expected, strict=True):
+        assert torch.equal(a, b)
 
 
 @pytest.mark.parametrize(("kind", "options"), KINDS)

@@ -4,33 +4,33 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from peephole import cells, ops
+from peephole.equations import Cell, Step, tanh
 from peephole.errors import BackendUnavailable
 from peephole.ops import backends, choose_backend, library, run
 from support.cases import CELLS
+from support.counting import kernel_calls
 
 
 @pytest.fixture
 def _not_built(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if this installation had no kernel library."""
     monkeypatch.setattr("peephole.ops.dispatch.library.refusal", lambda *_: "not built")
+    monkeypatch.setattr("peephole.ops.route._known", set())  # what was found while it was built
 
 
 @pytest.mark.skipif(library.library().handle is None, reason=library.library().reason)
 @pytest.mark.parametrize("cell", CELLS, ids=repr)
 def test_auto_takes_the_compiled_backend_for_every_shipped_cell(cell) -> None:
-    for asked in ({}, {"array": "numpy"}, {"save": ["h"]}, {"clamp": True}, {"dtype": "float64"}):
-        assert choose_backend(cell, recurrent_mask=True, **asked).name == "compiled"
-    for asked in (
-        {"device": "cuda"},
-        {"dtype": "bfloat16"},
-        {"dtype": "mixed dtypes"},
-        {"transformed": True},
-    ):
+    for asked in ({}, {"array": "numpy"}, {"save": ["h"]}, {"clamp": True}, {"transformed": True}):
+        for dtype in library.DTYPES:
+            assert choose_backend(cell, recurrent_mask=True, dtype=dtype, **asked).name == "compiled"
+    for asked in ({"device": "cuda"}, {"dtype": "float16"}, {"dtype": "mixed dtypes"}, {"unrolled": True}):
         assert choose_backend(cell, **asked).name != "compiled"
         with pytest.raises(BackendUnavailable):
             choose_backend(cell, backend="compiled", **asked)
@@ -91,14 +91,44 @@ def test_a_subclass_of_a_cell_is_another_cell() -> None:
 @pytest.mark.usefixtures("_not_built")
 def test_run_takes_the_backend_that_was_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
     ran: list[str] = []
-    module = sys.modules["peephole.ops.run"]
-    for name, function in list(module._RUN.items()):
+    module = sys.modules["peephole.ops.route"]
+    for name, function in list(module.RUN.items()):
         monkeypatch.setitem(
-            module._RUN, name, lambda request, name=name, f=function: (ran.append(name), f(request))[1]
+            module.RUN, name, lambda request, name=name, f=function: (ran.append(name), f(request))[1]
         )
     weights = {"weight_ih": np.ones((1, 1)), "weight_hh": np.ones((1, 1))}
     run(cells.RNN(), np.zeros((1, 1)), [1], weights, {"h": np.zeros((1, 1))})
     assert ran == ["reference"]
+
+
+def test_asking_compiles_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Fresh(Cell):
+        gates, states = ("a",), ("h",)
+
+        def step(self, pre, prev):
+            return Step(h=0.123 * prev.h + tanh(pre.a))
+
+    monkeypatch.setenv("PEEPHOLE_CACHE", str(tmp_path / "cache"))
+    choose_backend(Fresh())
+    assert not (tmp_path / "cache").exists()
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    assert "no-such-compiler" in choose_backend(Fresh()).refused["compiled"]
+
+
+@pytest.mark.skipif(library.library().handle is None, reason=library.library().reason)
+def test_a_choice_is_remembered_by_what_it_depends_on() -> None:
+    layer_cell, rows = cells.RNN(), np.zeros((2, 1))
+    weights = {"weight_ih": np.ones((1, 1)), "weight_hh": np.ones((1, 1))}
+    state = {"h": np.zeros((1, 1))}
+    for _ in range(2):
+        for backend, count in (("auto", 1), ("compiled", 1), ("reference", 0)):
+            with kernel_calls() as calls:
+                run(layer_cell, rows, [1, 1], weights, state, backend=backend)
+            assert calls.both == (count, 0)
+        with kernel_calls() as calls:  # of NumPy's dtypes, one that the kernel has not
+            half = {name: w.astype(np.float16) for name, w in weights.items()}
+            run(layer_cell, rows.astype(np.float16), [1, 1], half, {"h": state["h"].astype(np.float16)})
+        assert calls.both == (0, 0)
 
 
 def test_backends_are_listed_in_the_order_asked() -> None:

@@ -11,7 +11,7 @@ from torch.nn.utils.rnn import pack_padded_sequence
 
 from peephole.errors import LengthError
 from peephole.ops import Sequences
-from peephole.ops.sequences import check_batch_sizes, reversal, sorted_lengths
+from peephole.ops.sequences import reversal, sorted_lengths
 
 LENGTHS = st.lists(st.integers(0, 9), max_size=7)
 
@@ -68,9 +68,3 @@ def test_bad_lengths_are_refused() -> None:
         Sequences.from_lengths([1.5])
     with pytest.raises(LengthError, match=r"one axis of integers \[N\]; got int64 \[1, 1\]"):
         Sequences.from_lengths(np.array([[1]]))
-
-
-def test_bad_batch_sizes_are_refused() -> None:
-    for sizes in ([1, 2], [2, 0], [[1]], [1.0]):
-        with pytest.raises(LengthError, match="batch_sizes must be"):
-            check_batch_sizes("here", sizes)

@@ -7,6 +7,7 @@ import ctypes
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import pytest
 import torch
 from torch import Tensor
 
@@ -127,11 +128,18 @@ def poisoned_scratch() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def torch_threads(count: int) -> Iterator[None]:
-    """Let torch, and so the kernel, use so many threads."""
+def torch_threads(count: int, split: str | None = None) -> Iterator[None]:
+    """Let torch, and so the kernel, use so many threads.
+
+    `split`: what they divide among them, however little it is: ``"sequences"`` or ``"units"``; empty: as the kernel likes;
+    None: as it was told before.
+    """
     before = torch.get_num_threads()
     torch.set_num_threads(count)
     try:
-        yield
+        with pytest.MonkeyPatch.context() as patch:
+            if split is not None:
+                patch.setenv("PEEPHOLE_SPLIT", split)
+            yield
     finally:
         torch.set_num_threads(before)

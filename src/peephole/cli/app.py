@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from peephole import __version__
+from peephole.cli.bench import bench
 from peephole.cli.demo import demo
 from peephole.cli.evaluate import evaluate
 from peephole.cli.guard import guard
@@ -47,6 +48,7 @@ app.command()(guard(predict))
 app.command()(guard(evaluate))
 app.command()(guard(train))
 app.command()(guard(demo))
+app.command()(guard(bench))
 app.command()(guard(info))
 
 

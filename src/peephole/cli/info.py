@@ -17,6 +17,7 @@ EXTRAS = {
     "figures": ("matplotlib",),
     "parquet": ("pyarrow",),
     "hub": ("datasets",),
+    "bench": ("onnx", "onnxruntime", "jax"),
 }
 
 

@@ -110,7 +110,8 @@ class Plan:
     @functools.cached_property
     def _operand_levels(self) -> dict[str, int]:
         levels: dict[str, int] = {}
-        for operand, leaf in self.back.operands.items():
+        # What an operand's gradient waits for are operands of later phases.
+        for operand, leaf in sorted(self.back.operands.items(), key=lambda item: -self.phase[item[0]]):
             users = [p.lane for p in self.products if p.node.operands and p.node.operands[0] is operand]
             levels[leaf.label] = 1 + max(self.level(self.lane_gradient(lane), levels) for lane in users)
         return levels

@@ -31,7 +31,7 @@ template <class S> struct Backward {
   const T* parameter[kMax];
 
   Backward(const PeepholeRun& run, const PeepholeGradients& want)
-      : run(run), want(want), cell(*static_cast<const CellTable*>(run.cell)), sizes(arena, run),
+      : run(run), want(want), cell(*static_cast<const CellTable*>(run.cell)), arena(WeightBytes<S>(run, cell)), sizes(arena, run),
         gradients(run, want, cell, sizes, arena), deal(DealWork(run, cell, sizeof(F))) {
     SetParameters<S>(run, cell, arena, parameter);
     if (run.weight_hr != nullptr) projection = arena.Zeros<F>(RoundUp(sizes.P, kP) * sizes.padded);
@@ -247,7 +247,7 @@ template <class S> struct Backward {
     tile.d_lanes = s.b.d_lanes + at * gradients.lanes_row;
     tile.d_lanes_row = gradients.lanes_row;
     tile.parameter = parameter;
-    tile.d_parameter = s.sums.d_parameter;
+    tile.d_parameter = s.sums.of_block;
     for (int level = 0; level < cell.levels; ++level) {
       CarryOperands(s, at, alive, level);
       Pointwise(s, tile, at, level);

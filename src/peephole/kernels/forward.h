@@ -30,7 +30,8 @@ template <class S> struct Forward {
   const T* parameter[kMax];
 
   explicit Forward(const PeepholeRun& run)
-      : run(run), cell(*static_cast<const CellTable*>(run.cell)), sizes(arena, run), layout(run, cell, sizes, arena),
+      : run(run), cell(*static_cast<const CellTable*>(run.cell)), arena(WeightBytes<S>(run, cell)), sizes(arena, run),
+        layout(run, cell, sizes, arena),
         deal(DealWork(run, cell, sizeof(F))) {
     SetParameters<S>(run, cell, arena, parameter);
     ahead = kAhead / layout.RowBytes() < kAheadRows ? kAheadRows : kAhead / layout.RowBytes();

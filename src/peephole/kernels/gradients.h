@@ -51,6 +51,7 @@ template <class S> struct Gradients {
   // What one thread adds up; in a split by columns, what all do.
   struct Sums {
     T* d_parameter[kMax];   // [vectors][padded]
+    T* of_block[kMax];      // [vectors][padded] of this block of rows; the pointwise functions add to it
     T* d_bias[kMax];        // [lanes][padded]
     T* d_weight[kMax];      // [products][H][weight_row]: the caller's own array where that will do
     int64_t weight_row[kMax];
@@ -96,7 +97,10 @@ template <class S> struct Gradients {
 
   Sums MakeSums(Arena& arena, int64_t rows, bool is_first) const {
     Sums s = {};
-    for (int k = 0; k < cell.vectors; ++k) s.d_parameter[k] = arena.Zeros<T>(sizes.padded);
+    for (int k = 0; k < cell.vectors; ++k) {
+      s.d_parameter[k] = arena.Zeros<T>(sizes.padded);
+      s.of_block[k] = arena.Zeros<T>(sizes.padded);
+    }
     for (int k = 0; k < cell.lanes; ++k) s.d_bias[k] = arena.Zeros<T>(sizes.padded);
     for (int k = 0; k < cell.products; ++k) {
       T* const array = As<T>(ArrayOf(cell.product[k]));
@@ -152,10 +156,20 @@ template <class S> struct Gradients {
   // The large products over a block of rows, all of whose lane gradients are known.
   void Add(const Place& place, const Sums& s, const BlockRows<S>& b, int64_t rows, bool is_first) const {
     const int64_t begin = place.Begin(sizes.blocks) * W, end = place.End(sizes.blocks) * W < sizes.H ? place.End(sizes.blocks) * W : sizes.H;
-    for (int l = 0; l < cell.lanes; ++l)
+    // A block's sums are taken by themselves, so that long sequences lose little.
+    T* const sum = s.real[0];
+    for (int l = 0; l < cell.lanes; ++l) {
+      for (int64_t e = begin; e < end; ++e) sum[e] = 0;
       for (int64_t r = 0; r < rows; ++r) {
         const T* d = b.d_lanes + r * lanes_row + l * sizes.H;
-        for (int64_t e = begin; e < end; ++e) s.d_bias[l][e] += d[e];
+        for (int64_t e = begin; e < end; ++e) sum[e] += d[e];
+      }
+      for (int64_t e = begin; e < end; ++e) s.d_bias[l][e] += sum[e];
+    }
+    for (int v = 0; v < cell.vectors; ++v)
+      for (int64_t e = begin; e < end; ++e) {
+        s.d_parameter[v][e] += s.of_block[v][e];
+        s.of_block[v][e] = 0;
       }
     if (want.d_x != nullptr) InputGradient(place, b, rows);
     if (WantsWeights()) {

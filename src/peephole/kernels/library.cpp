@@ -5,9 +5,14 @@
 #include <vector>
 
 #include "isa.h"
+#include "processor.h"
 
 extern "C" {
+#if defined(__aarch64__)
+const Isa* peephole_isa_neon(void);
+#else
 const Isa* peephole_isa_baseline(void);
+#endif
 #if defined(__x86_64__)
 const Isa* peephole_isa_avx2(void);
 const Isa* peephole_isa_avx512(void);
@@ -22,26 +27,27 @@ struct Build {
   const Isa* isa;
 };
 
+// Not destroyed: other threads may call while the program ends.
 const std::vector<Build>& Builds() {
-  static const std::vector<Build> builds = [] {
+  static const std::vector<Build>& builds = *new std::vector<Build>([] {
     std::vector<Build> found;
 #if defined(__x86_64__)
-    __builtin_cpu_init();
-    const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-    const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-                        __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
-    const bool bf16 = avx512 && __builtin_cpu_supports("avx512bf16");
+    const Processor processor;
     // The two differ for bfloat16 alone. Intel's processors take a dot product of pairs at half the rate of two multiply-adds of
     // float32, or less, AMD's at twice that.
-    const bool prefers_bf16 = bf16 && __builtin_cpu_is("amd");
+    const bool prefers_bf16 = processor.avx512bf16 && processor.is_amd;
     if (prefers_bf16) found.push_back({"avx512bf16", peephole_isa_avx512bf16()});
-    if (avx512) found.push_back({"avx512", peephole_isa_avx512()});
-    if (bf16 && !prefers_bf16) found.push_back({"avx512bf16", peephole_isa_avx512bf16()});
-    if (avx2) found.push_back({"avx2", peephole_isa_avx2()});
+    if (processor.avx512) found.push_back({"avx512", peephole_isa_avx512()});
+    if (processor.avx512bf16 && !prefers_bf16) found.push_back({"avx512bf16", peephole_isa_avx512bf16()});
+    if (processor.avx2) found.push_back({"avx2", peephole_isa_avx2()});
 #endif
+#if defined(__aarch64__)
+    found.push_back({"neon", peephole_isa_neon()});
+#else
     found.push_back({"baseline", peephole_isa_baseline()});
+#endif
     return found;
-  }();
+  }());
   return builds;
 }
 
@@ -64,11 +70,11 @@ void peephole_poison(int on) { poisoned.store(on); }
 int peephole_abi(void) { return PEEPHOLE_ABI; }
 
 const char* peephole_isas(void) {
-  static const std::string names = [] {
+  static const std::string& names = *new std::string([] {
     std::string joined;
     for (const Build& build : Builds()) joined += (joined.empty() ? "" : " ") + std::string(build.name);
     return joined;
-  }();
+  }());
   return names.c_str();
 }
 

@@ -16,7 +16,7 @@
 
 namespace {
 
-constexpr size_t kLargePage = size_t{2} << 20, kKeptPieces = 8, kKeptBytes = size_t{64} << 20;
+constexpr size_t kKeptPieces = 16, kKeptBytes = size_t{64} << 20;
 
 struct Kept {
   std::mutex mutex;
@@ -43,9 +43,10 @@ void* Allocate(size_t bytes) {
   return _aligned_malloc(bytes, 64);
 #else
   void* piece = nullptr;
-  if (posix_memalign(&piece, kLargePage, bytes) != 0) return nullptr;
+  const bool is_large = bytes % kLargePage == 0;
+  if (posix_memalign(&piece, is_large ? kLargePage : 64, bytes) != 0) return nullptr;
 #if defined(MADV_HUGEPAGE)
-  madvise(piece, bytes, MADV_HUGEPAGE);  // a wish: memory works without
+  if (is_large) madvise(piece, bytes, MADV_HUGEPAGE);  // a wish: memory works without
 #endif
   return piece;
 #endif
@@ -64,7 +65,6 @@ void Free(void* piece) {
 extern "C" {
 
 void* peephole_take_memory(size_t* bytes) {
-  *bytes = (*bytes + kLargePage - 1) / kLargePage * kLargePage;
   Kept& kept = TheKept();
   {
     std::lock_guard<std::mutex> lock(kept.mutex);

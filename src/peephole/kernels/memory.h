@@ -7,7 +7,8 @@
 #include <new>
 
 extern "C" {
-// A piece of at least `bytes`, aligned to a cache line; `bytes` becomes its size. Null when memory ran out.
+// A piece of at least `bytes`, aligned to a cache line, in large pages if that is a multiple of theirs; `bytes` becomes its size.
+// Null when memory ran out.
 void* peephole_take_memory(size_t* bytes);
 void peephole_give_memory(void* piece, size_t bytes);
 // Whether scratch is filled with NaN before use: for tests.
@@ -16,9 +17,12 @@ int peephole_is_poisoned(void);
 
 namespace {
 
+constexpr size_t kLargePage = size_t{2} << 20, kSmallPiece = size_t{64} << 10;
+
 class Arena {
  public:
-  Arena() = default;
+  // `scale`: the size of the largest things that will be asked for, about. A small call takes no large pages.
+  explicit Arena(size_t scale) : grain_(scale < kLargePage / 2 ? kSmallPiece : kLargePage) {}
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
   ~Arena() {
@@ -51,7 +55,7 @@ class Arena {
   };
 
   void Grow(size_t bytes) {
-    size_t size = bytes + sizeof(Piece);
+    size_t size = (bytes + sizeof(Piece) + grain_ - 1) / grain_ * grain_;
     Piece* const piece = static_cast<Piece*>(peephole_take_memory(&size));
     if (piece == nullptr) throw std::bad_alloc();
     piece->before = last_;
@@ -61,6 +65,7 @@ class Arena {
     left_ = size - sizeof(Piece);
   }
 
+  const size_t grain_;
   Piece* last_ = nullptr;
   char* next_ = nullptr;
   size_t left_ = 0;

@@ -14,6 +14,12 @@ extern "C" {
 
 #define PEEPHOLE_ABI 2
 
+#if defined(_WIN32)
+#define PEEPHOLE_API __declspec(dllexport)
+#else
+#define PEEPHOLE_API __attribute__((visibility("default")))
+#endif
+
 typedef struct PeepholeRun {
   const void* cell;             // from peephole_cell, of the same instruction set
   int32_t dtype;                // 0 float32, 1 float64, 2 bfloat16
@@ -54,22 +60,22 @@ typedef struct PeepholeGradients {
 } PeepholeGradients;
 
 // 0, or 1 when memory ran out (outputs are then undefined).
-int peephole_forward(const char* isa, const PeepholeRun* run);
-int peephole_backward(const char* isa, const PeepholeRun* run, const PeepholeGradients* gradients);
+PEEPHOLE_API int peephole_forward(const char* isa, const PeepholeRun* run);
+PEEPHOLE_API int peephole_backward(const char* isa, const PeepholeRun* run, const PeepholeGradients* gradients);
 
 // Instruction sets of this build that this machine can run, best first, separated by spaces.
-const char* peephole_isas(void);
+PEEPHOLE_API const char* peephole_isas(void);
 // A cell by its key, or null if this library was built without it.
-const void* peephole_cell(const char* isa, const char* key);
-int peephole_abi(void);
+PEEPHOLE_API const void* peephole_cell(const char* isa, const char* key);
+PEEPHOLE_API int peephole_abi(void);
 // From now on runs on the threads of the OpenMP runtime that this process has loaded, if there is one. 1 if it does.
-int peephole_share_threads(void);
+PEEPHOLE_API int peephole_share_threads(void);
 // Multiply-adds on registers alone, on the calling thread; returns how many were done, 0 for an unknown instruction set.
-double peephole_peak(const char* isa, int32_t dtype, int64_t repetitions);
+PEEPHOLE_API double peephole_peak(const char* isa, int32_t dtype, int64_t repetitions);
 // Fills scratch memory with NaN before every call, or stops: for tests.
-void peephole_poison(int on);
+PEEPHOLE_API void peephole_poison(int on);
 // Applies a function of the language (sigmoid, tanh, exp, log1p) to n numbers: for tests of its error bound. 0, or 1 if unknown.
-int peephole_function(const char* isa, const char* name, int32_t dtype, int64_t n, const void* x, void* y);
+PEEPHOLE_API int peephole_function(const char* isa, const char* name, int32_t dtype, int64_t n, const void* x, void* y);
 
 #ifdef __cplusplus
 }

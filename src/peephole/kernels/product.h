@@ -59,14 +59,11 @@ template <class F, int R, int C> void Multiply(const TileProduct<F>& t) {
   typedef Real<F> T;
   typedef typename VectorOf<T>::Type V;
   constexpr int64_t W = kWidth<V>, P = kPair<F>;
-  alignas(64) static const T zeros[kMaxVectors * W] = {};
-  const T* from = t.from == nullptr ? zeros : t.from;
-  const int64_t from_row = t.from == nullptr ? 0 : t.from_row;
   V sum[R][C];
   PEEPHOLE_UNROLL
   for (int r = 0; r < R; ++r) {
     PEEPHOLE_UNROLL
-    for (int c = 0; c < C; ++c) sum[r][c] = Load<V, true>(from + r * from_row + c * W, W);
+    for (int c = 0; c < C; ++c) sum[r][c] = V{};
   }
   const F* a[R];
   PEEPHOLE_UNROLL
@@ -103,12 +100,17 @@ template <class F, int R, int C> void Multiply(const TileProduct<F>& t) {
       for (int c = 0; c < C; ++c) sum[r][c] = MultiplyAdd<F>(sum[r][c], x, weight[c]);
     }
   }
+  // What was there before is added last: a sum over many rows is then one of sums over a few, and loses less.
+  alignas(64) static const T zeros[kMaxVectors * W] = {};
+  const T* from = t.from == nullptr ? zeros : t.from;
+  const int64_t from_row = t.from == nullptr ? 0 : t.from_row;
   T* const to = t.to;
   const int64_t to_row = t.to_row;
   PEEPHOLE_UNROLL
   for (int r = 0; r < R; ++r) {
     PEEPHOLE_UNROLL
-    for (int c = 0; c < C; ++c) Store<true>(to + r * to_row + c * W, sum[r][c], W);
+    for (int c = 0; c < C; ++c)
+      Store<true>(to + r * to_row + c * W, sum[r][c] + Load<V, true>(from + r * from_row + c * W, W), W);
   }
 }
 

@@ -4,6 +4,9 @@
 // with that watching; taking turns with the same threads costs nothing.
 #include "threads.h"
 
+#include "peephole.h"
+
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <system_error>

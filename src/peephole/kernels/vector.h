@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 #if defined(__AVX512F__)
 #include <immintrin.h>
@@ -204,35 +205,29 @@ inline Double Tanh(Double x) {
   return (Double)((Integer<Double>)(a < Splat<Double>(0.625) ? small : large) | SignOf(x));
 }
 
-// Elements of a and b together, by number.
-template <class V> inline V Shuffle(V a, V b, Integer<V> pick) {
+// Of two rows of a square that lie `half` apart, one with their first and one with their second halves exchanged. The numbers of the
+// elements are constants in the text: computed in a loop, g++ makes the vectors of them anew for every exchange.
+template <int half, bool second, class V, int... e> inline V Exchange(V a, V b, std::integer_sequence<int, e...>) {
+  constexpr int W = kWidth<V>;
 #if defined(__clang__)
-  V result;
-  for (int e = 0; e < kWidth<V>; ++e) result[e] = pick[e] < kWidth<V> ? a[pick[e]] : b[pick[e] - kWidth<V>];
-  return result;
+  return __builtin_shufflevector(a, b, ((e & half) == 0 ? e + second * half : W + e - !second * half)...);
 #else
-  return __builtin_shuffle(a, b, pick);
+  return __builtin_shuffle(a, b, Integer<V>{((e & half) == 0 ? e + second * half : W + e - !second * half)...});
 #endif
 }
 
 // A square of W vectors, rows for columns: log2(W) rounds, each of which exchanges the halves of pairs of rows.
-template <class V> inline void TransposeBlock(V (&rows)[kWidth<V>]) {
+template <class V, int half = kWidth<V> / 2> inline void TransposeBlock(V (&rows)[kWidth<V>]) {
   constexpr int W = kWidth<V>;
+  constexpr auto all = std::make_integer_sequence<int, W>();
   PEEPHOLE_UNROLL
-  for (int half = W / 2; half >= 1; half /= 2) {
-    Integer<V> low, high;
-    for (int e = 0; e < W; ++e) {
-      low[e] = (e & half) == 0 ? e : W + e - half;
-      high[e] = (e & half) == 0 ? e + half : W + e;
+  for (int r = 0; r < W; ++r)
+    if ((r & half) == 0) {
+      const V a = rows[r], b = rows[r + half];
+      rows[r] = Exchange<half, false>(a, b, all);
+      rows[r + half] = Exchange<half, true>(a, b, all);
     }
-    PEEPHOLE_UNROLL
-    for (int r = 0; r < W; ++r)
-      if ((r & half) == 0) {
-        const V a = rows[r], b = rows[r + half];
-        rows[r] = Shuffle(a, b, low);
-        rows[r + half] = Shuffle(a, b, high);
-      }
-  }
+  if constexpr (half > 1) TransposeBlock<V, half / 2>(rows);
 }
 
 // log(1 + x), element by element by the C library: no shipped cell uses it.

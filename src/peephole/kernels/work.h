@@ -38,6 +38,11 @@ template <class S> inline const S* WeightOf(const PeepholeRun& run, const Produc
   return As<S>(array) + p.block * run.hidden * width;
 }
 
+// About what a call's weights take, and so what its scratch memory is counted in.
+template <class S> inline size_t WeightBytes(const PeepholeRun& run, const CellTable& cell) {
+  return static_cast<size_t>(cell.lanes * run.hidden * (run.inputs + run.width)) * sizeof(Real<S>);
+}
+
 // The cell's vectors [H] of parameters.
 template <class S> inline void SetParameters(const PeepholeRun& run, const CellTable& cell, Arena& arena, const Real<S>** to) {
   for (int v = 0; v < cell.vectors; ++v) {

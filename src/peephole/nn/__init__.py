@@ -24,6 +24,7 @@ from peephole.nn.single_step import GRUCell as GRUCell
 from peephole.nn.single_step import LSTMCell as LSTMCell
 from peephole.nn.single_step import PeepholeLSTMCell as PeepholeLSTMCell
 from peephole.nn.single_step import RNNCell as RNNCell
+from peephole.ops import torch_operator as torch_operator  # exported programs ask for what it registers
 
 __all__ = [
     "GRU",

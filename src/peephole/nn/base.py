@@ -17,6 +17,7 @@ from peephole.equations import Cell
 from peephole.errors import OptionError, check_choice
 from peephole.nn.initial import Initial
 from peephole.ops import backends
+from peephole.ops.torch_state import is_traced
 
 # The cells that torch.nn has, and torch's name for them.
 TORCH_MODES: dict[Cell, str] = {
@@ -138,10 +139,44 @@ class CellLayer(RNNBase):
         assert isinstance(value, Tensor)
         return value
 
+    def _weight_names(self) -> list[str]:
+        """Names of a layer's weights in one direction, as `peephole.ops.run` knows them."""
+        return [name.rsplit("_l", 1)[0] for name in self._all_weights[0]]
+
+    def _weight_lists(self, flat: list[Any]) -> list[list[Tensor]]:
+        """The weights of each layer and direction, in the order of their names."""
+        count = len(self._all_weights)
+        if count == 1:
+            return [flat]
+        own = len(self.cell.parameters)
+        shared = len(self._all_weights[0]) - own
+        if own == 0:
+            return [flat[k * shared : (k + 1) * shared] for k in range(count)]
+        first = count * shared  # torch's of every layer and direction, then the cell's own of every one
+        return [
+            flat[k * shared : (k + 1) * shared] + flat[first + k * own : first + (k + 1) * own]
+            for k in range(count)
+        ]
+
     def _weights(self) -> list[dict[str, Tensor]]:
-        """The weights of each layer and direction, by the names that `peephole.ops.run` knows."""
-        flat: dict[str, Any] = dict(zip(self._flat_weights_names, self._flat_weights, strict=True))
-        return [{name.rsplit("_l", 1)[0]: flat[name] for name in names} for names in self._all_weights]
+        """The weights of each layer and direction, by name."""
+        names = self._weight_names()
+        return [dict(zip(names, weights, strict=True)) for weights in self._weight_lists(self._flat_weights)]
+
+    def _present_weights(self) -> list[Any]:
+        """The flat list of weights as they are now: registered, parametrised, or put in their place by `torch.func`.
+
+        As torch's `_update_flat_weights`, which looks each one up twice: at small sizes that takes as long as the layer.
+        """
+        registered, known = self._parameters, self._flat_weights
+        for name, weight in zip(self._flat_weights_names, known, strict=True):
+            if registered.get(name) is not weight:
+                break
+        else:
+            return known
+        if not is_traced():  # there, the weights are a graph's, and not the layer's to keep
+            self._init_flat_weights()
+        return [getattr(self, name, None) for name in self._flat_weights_names]
 
     def reset_parameters(self) -> None:
         """Initialise all parameters anew, in the way the layer was made with."""
@@ -180,21 +215,26 @@ class CellLayer(RNNBase):
     def check_forward_args(self, input: Tensor, hidden: Any, batch_sizes: Tensor | None) -> None:
         """Check the sizes of inputs and states; `hidden` is a tensor, or a tuple where the cell has several states."""
         self.check_input(input, batch_sizes)
-        expected = self.get_expected_hidden_size(input, batch_sizes)
         count = len(self.cell.states)
+        first = hidden if count == 1 else hidden[0]
+        if batch_sizes is not None and is_traced():  # N is a number that nobody has read
+            layers, batch = self.num_layers * (2 if self.bidirectional else 1), first.shape[1]
+            expected = (layers, batch, self.proj_size or self.hidden_size)
+        else:
+            expected = self.get_expected_hidden_size(input, batch_sizes)
         if count == 1:
             self.check_hidden_size(hidden, expected)
             return
         for k in range(count):
             self.check_hidden_size(hidden[k], expected, f"Expected hidden[{k}] size {{}}, got {{}}")
-            expected = self.get_expected_cell_size(input, batch_sizes)
+            expected = (expected[0], expected[1], self.hidden_size)
         if len(hidden) != count:
             words = {2: "two", 3: "three"}
             raise RuntimeError(f"{self.mode.lower()} expects {words.get(count, count)} hidden states")
 
     def permute_hidden(self, hx: Any, permutation: Tensor | None) -> Any:
         """Put the sequences of the states into another order."""
-        if permutation is None:
+        if permutation is None or hx is None:
             return hx
         if isinstance(hx, Tensor):
             return hx.index_select(1, permutation)
@@ -220,8 +260,8 @@ class CellLayer(RNNBase):
                     f"For {kind} input, {names} should also be {wanted}-D but got ({listed}) tensors"
                 )
 
-    def _check_devices(self, rows: Tensor, states: tuple[Tensor, ...]) -> None:
-        for name, tensors in (("hidden", states), ("parameter", self._flat_weights)):
+    def _check_devices(self, rows: Tensor, states: list[Tensor], weights: list[Any]) -> None:
+        for name, tensors in (("hidden", states), ("parameter", weights)):
             for tensor in tensors:
                 if isinstance(tensor, Tensor) and tensor.device != rows.device:
                     raise RuntimeError(

@@ -8,10 +8,14 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
-from peephole.errors import LengthError
+from peephole.errors import LengthError, ShapeError
 from peephole.nn.base import CellLayer
-from peephole.nn.batches import Batch, Lengths, check_lengths, from_dense, from_packed, from_ragged, no_steps
-from peephole.ops import run
+from peephole.nn.batches import Batch, Lengths, from_dense, from_packed, from_ragged, no_steps
+from peephole.ops import run, run_padded
+from peephole.ops.batch_sizes import BatchSizes
+from peephole.ops.call import call_of
+from peephole.ops.route import compute
+from peephole.ops.torch_state import is_traced
 
 
 class Recurrent(CellLayer):
@@ -77,7 +81,7 @@ class Recurrent(CellLayer):
             LengthError: `lengths` are not N integers in [0, T], or come with a `PackedSequence`.
             BackendUnavailable: the backend named at construction cannot do this.
         """
-        self._update_flat_weights()
+        weights = self._present_weights()
         if isinstance(input, PackedSequence):
             if lengths is not None:
                 raise LengthError(
@@ -86,21 +90,28 @@ class Recurrent(CellLayer):
                 )
             batch = from_packed(input)
             if hx is None:
-                hx = self._zeros(batch.rows, int(batch.batch_sizes[0]))
+                self.check_input(batch.rows, input.batch_sizes)
             else:
                 hx = self.permute_hidden(hx, batch.sorted_indices)
-            self.check_forward_args(batch.rows, hx, batch.batch_sizes)
-            return self._forward(batch, hx)
+                self.check_forward_args(batch.rows, hx, input.batch_sizes)
+            return self._forward(batch, hx, _sequences(input) if hx is None else 0, weights)
 
         self._check_dimensions(input, hx)
         is_batched, batch_axis = input.dim() == 3, 0 if self.batch_first else 1
         if not is_batched:
             input, hx = input.unsqueeze(batch_axis), _each(hx, lambda state: state.unsqueeze(1))
         if hx is None:
-            hx = self._zeros(input, input.shape[batch_axis])
-        self.check_forward_args(input, hx, None)
-        batch = self._dense_or_ragged(input, lengths)
-        output, hidden = self._forward(batch, self.permute_hidden(hx, batch.sorted_indices))
+            self.check_input(input, None)
+        else:
+            self.check_forward_args(input, hx, None)
+        if lengths is not None:
+            batch = from_ragged(f"{self.title}.forward", input, lengths, self.batch_first)
+            hx = self.permute_hidden(hx, batch.sorted_indices)
+        elif input.shape[1 - batch_axis] == 0:
+            raise RuntimeError("Expected sequence length to be larger than 0 in RNN")
+        else:
+            batch = from_dense(input, self.batch_first)
+        output, hidden = self._forward(batch, hx, input.shape[batch_axis], weights)
         if not is_batched:
             output, hidden = output.squeeze(batch_axis), _each(hidden, lambda state: state.squeeze(1))
         return output, hidden
@@ -117,73 +128,108 @@ class Recurrent(CellLayer):
         Returns:
             `[R, K·H]` (or K·P), packed in the same way.
         """
-        self._update_flat_weights()
-        self.check_input(rows, torch.as_tensor(batch_sizes))
-        hx = self._zeros(rows, int(batch_sizes[0]) if len(batch_sizes) else 0)
-        self._check_devices(rows, ())
-        return self._run(rows, batch_sizes, hx if isinstance(hx, tuple) else (hx,), want_state=False)[0]
+        weights = self._present_weights()
+        sizes = BatchSizes.of(f"{self.title}.outputs", batch_sizes)
+        self.check_input(
+            rows, torch.empty(0)
+        )  # the rule for packed rows asks of batch sizes only that there are some
+        batch = Batch(rows, sizes, None, None, None, lambda rows: rows, True, sizes.rows == 0)
+        return self._run(batch, self._zeros(rows, sizes.batch), weights, want_state=False)[0]
 
-    def _dense_or_ragged(self, x: Tensor, lengths: Lengths | None) -> Batch:
-        batch, steps = (x.shape[0], x.shape[1]) if self.batch_first else (x.shape[1], x.shape[0])
-        if lengths is not None:
-            checked = check_lengths(f"{self.title}.forward", lengths, batch, steps)
-            if steps == 0 or (checked != steps).any():
-                return from_ragged(x, checked, self.batch_first)
-        if steps == 0:
-            raise RuntimeError("Expected sequence length to be larger than 0 in RNN")
-        return from_dense(x, self.batch_first)
+    def _zeros(self, like: Tensor, batch: int) -> list[list[Tensor]]:
+        """Zero states for every layer and direction, one tensor for all that have its shape."""
+        dtype, device = like.dtype, like.device
+        state = [torch.zeros(batch, self.hidden_size, dtype=dtype, device=device)] * len(self.cell.states)
+        if self.proj_size:
+            state[0] = torch.zeros(batch, self.proj_size, dtype=dtype, device=device)
+        return [state] * (self.num_layers * (2 if self.bidirectional else 1))
 
-    def _zeros(self, like: Tensor, batch: int) -> Any:
-        """Zero initial states, in the form in which `forward` takes them."""
-        count = self.num_layers * (2 if self.bidirectional else 1)
-        widths = [self.proj_size or self.hidden_size] + [self.hidden_size] * (len(self.cell.states) - 1)
-        zeros = [torch.zeros(count, batch, width, dtype=like.dtype, device=like.device) for width in widths]
-        return zeros[0] if len(zeros) == 1 else tuple(zeros)
-
-    def _forward(self, batch: Batch, hx: Any) -> tuple[Any, Any]:
-        """Outputs in the shape of the batch, and final states in its order."""
-        states = (hx,) if len(self.cell.states) == 1 else tuple(hx)
-        self._check_devices(batch.rows, states)
-        rows, finals = self._run(batch.rows, batch.batch_sizes, states, want_state=True)
+    def _forward(self, batch: Batch, hx: Any, sequences: int, weights: list[Any]) -> tuple[Any, Any]:
+        """Outputs in the shape of the batch, and final states in its order; without `hx`, zero states of so many sequences."""
+        if hx is None:
+            states = self._zeros(batch.rows, sequences)
+        else:
+            given = (hx,) if len(self.cell.states) == 1 else tuple(hx)
+            states = [list(one) for one in zip(*(state.unbind(0) for state in given), strict=True)]
+        rows, finals = self._run(batch, states, weights, want_state=True)
         hidden = finals[0] if len(finals) == 1 else finals
         return batch.restore(rows), self.permute_hidden(hidden, batch.unsorted_indices)
 
     def _run(
-        self, rows: Tensor, batch_sizes: Any, states: tuple[Tensor, ...], *, want_state: bool
+        self, batch: Batch, states: list[list[Tensor]], flat: list[Any], *, want_state: bool
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """All layers on packed rows: outputs `[R, K·P]` and, if wanted, final states `[L·K, N, …]`."""
-        weights, directions = self._weights(), 2 if self.bidirectional else 1
-        finals: list[dict[str, Tensor]] = []
+        """All layers: outputs `[…, K·P]` and, if wanted, final states `[L·K, N, …]`."""
+        rows, weights, directions = batch.rows, self._weight_lists(flat), 2 if self.bidirectional else 1
+        run_one = self._run_in_graph if is_traced() else self._run_one
+        finals: list[list[Tensor]] = []
         for layer in range(self.num_layers):
             if layer > 0 and self.training and self.dropout != 0:
                 # Where torch draws its mask, and over the rows in the same order: the same seed drops the same elements.
                 rows = torch.dropout(rows, self.dropout, True)
             outputs: list[Tensor] = []
             for k in range(layer * directions, (layer + 1) * directions):
-                state = {name: value[k] for name, value in zip(self.cell.states, states, strict=True)}
-                if len(batch_sizes) == 0:
-                    outputs.append(
-                        no_steps(state["h"].shape[-1], rows, *state.values(), *weights[k].values())
-                    )
-                    finals.append(state)
-                    continue
-                out = run(
-                    self.cell,
-                    rows,
-                    batch_sizes,
-                    weights[k],
-                    state,
-                    backend=self.backend,
-                    reverse=k % directions == 1,
-                    recurrent_mask=self._recurrent_mask(state["h"]),
-                    want_state=want_state,
-                )
-                outputs.append(out.rows)
-                finals.append(out.state)
+                output, *final = run_one(batch, rows, weights[k], states[k], k % directions == 1, want_state)
+                outputs.append(output)
+                finals.append(final)
             rows = torch.cat(outputs, -1) if directions == 2 else outputs[0]
         if not want_state:
             return rows, ()
-        return rows, tuple(torch.stack([final[name] for final in finals]) for name in self.cell.states)
+        if len(finals) == 1:
+            return rows, tuple([final.unsqueeze(0) for final in finals[0]])
+        return rows, tuple([torch.stack(each) for each in zip(*finals, strict=True)])
+
+    def _run_one(
+        self,
+        batch: Batch,
+        rows: Tensor,
+        weights: list[Tensor],
+        state: list[Tensor],
+        reverse: bool,
+        want_state: bool,
+    ) -> list[Tensor]:
+        """One layer in one direction: output rows, and final states if wanted."""
+        if batch.is_empty:
+            return [no_steps((*rows.shape[:-1], state[0].shape[-1]), rows, *state, *weights), *state]
+        mask = self._recurrent_mask(state[0])
+        call = call_of(
+            self.cell, self.bias, self.proj_size > 0, mask is not None, (), (), reverse, want_state
+        )
+        arrays = [rows, *weights, *state] if mask is None else [rows, *weights, *state, mask]
+        try:
+            return compute(call, batch.batch_sizes, arrays, self.backend)
+        except ShapeError:
+            self._check_devices(rows, state, weights)  # torch's words for what is on another device
+            raise
+
+    def _run_in_graph(
+        self,
+        batch: Batch,
+        rows: Tensor,
+        weights: list[Tensor],
+        state: list[Tensor],
+        reverse: bool,
+        want_state: bool,
+    ) -> list[Tensor]:
+        """The same where a graph is being made: one operator, where it can be."""
+        self._check_devices(rows, state, weights)
+        if batch.is_empty:
+            return [no_steps((*rows.shape[:-1], state[0].shape[-1]), rows, *state, *weights), *state]
+        named, states = (
+            dict(zip(self._weight_names(), weights, strict=True)),
+            dict(zip(self.cell.states, state, strict=True)),
+        )
+        mask = self._recurrent_mask(state[0])
+        if batch.is_packed:
+            out = run(
+                self.cell, rows, batch.batch_sizes, named, states, backend=self.backend, reverse=reverse,
+                recurrent_mask=mask, want_state=want_state,
+            )  # fmt: skip
+        else:
+            out = run_padded(
+                self.cell, rows, batch.lengths, named, states, backend=self.backend, reverse=reverse,
+                recurrent_mask=mask, want_state=want_state,
+            )  # fmt: skip
+        return [out.rows, *out.state.values()]
 
     def _recurrent_mask(self, h: Tensor) -> Tensor | None:
         """One mask `[N, P]` for all steps of a layer and direction; None where nothing is dropped."""
@@ -197,3 +243,10 @@ def _each(hx: Any, change: Any) -> Any:
     if hx is None or isinstance(hx, Tensor):
         return hx if hx is None else change(hx)
     return tuple(change(state) for state in hx)
+
+
+def _sequences(packed: PackedSequence) -> int:
+    """N of a PackedSequence; inside a graph without reading its batch sizes, where that can be."""
+    if is_traced() and packed.sorted_indices is not None:
+        return packed.sorted_indices.shape[0]
+    return int(packed.batch_sizes[0])

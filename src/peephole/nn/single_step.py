@@ -36,7 +36,7 @@ class _StepBase(RNNCellBase):
         weights = {name: weight for name in names if isinstance(weight := getattr(self, name), Tensor)}
         state = dict(zip(self.cell.states, hx, strict=True))
         if x.shape[0] == 0:
-            return (no_steps(self.hidden_size, x, *hx, *weights.values()),) * len(state)
+            return (no_steps((0, self.hidden_size), x, *hx, *weights.values()),) * len(state)
         new = run(self.cell, x, [x.shape[0]], weights, state, backend="reference").state
         return tuple(new[name] if is_batched else new[name].squeeze(0) for name in state)
 

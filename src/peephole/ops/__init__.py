@@ -9,6 +9,17 @@ from peephole.ops.dispatch import choose_backend as choose_backend
 from peephole.ops.request import Output as Output
 from peephole.ops.request import Request as Request
 from peephole.ops.run import run as run
+from peephole.ops.run import run_padded as run_padded
 from peephole.ops.sequences import Sequences as Sequences
 
-__all__ = ["BackendInfo", "Choice", "Output", "Request", "Sequences", "backends", "choose_backend", "run"]
+__all__ = [
+    "BackendInfo",
+    "Choice",
+    "Output",
+    "Request",
+    "Sequences",
+    "backends",
+    "choose_backend",
+    "run",
+    "run_padded",
+]

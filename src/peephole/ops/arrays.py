@@ -42,7 +42,7 @@ def linear(rows: Array, weight: Array, bias: Array | None = None) -> Array:
     return torch.nn.functional.linear(rows, weight, bias)
 
 
-def broadcast(array: Array, shape: tuple[int, int]) -> Array:
+def broadcast(array: Array, shape: tuple[int, ...]) -> Array:
     """A view of `array` with `shape`."""
     return np.broadcast_to(array, shape) if kind_of(array) == "numpy" else array.broadcast_to(shape)
 

@@ -14,6 +14,8 @@ from peephole.ops import library
 from peephole.ops.torch_backend import torch_kernel
 
 NAMES = ("compiled", "torch", "reference")  # in the order in which "auto" asks them
+_NO_RULE = "its kernels have no rule for torch.compile, torch.vmap and forward differentiation"
+_NOT_UNROLLED = "its kernels cannot be taken apart: a graph of a torch.func transform, or for ONNX, is made of plain operations"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,19 +81,25 @@ def choose_backend(
     save: Iterable[str] = (),
     clamp: bool = False,
     transformed: bool = False,
+    unrolled: bool = False,
 ) -> Choice:
-    """Say which backend runs a call: a pure function of what is asked.
+    """Say which backend runs a call. Asking changes nothing: no cell is compiled, and nothing is written.
+
+    The answer depends on the arguments, on this installation and machine, and for a cell of your own on whether this process has
+    tried to compile it. ``"auto"`` takes the first that can: the compiled backend, torch's own layers, the reference.
 
     Args:
         cell: the cell to run.
         backend: ``"auto"``, or a backend that must be honoured.
         array: ``"torch"`` or ``"numpy"``: what the rows are.
         device: ``"cpu"``, ``"cuda"`` …
-        dtype: ``"float32"``, ``"float64"``, ``"bfloat16"`` …
+        dtype: what is computed in: ``"float32"``, ``"float64"``, ``"bfloat16"`` …; under `torch.autocast` that of autocast.
         recurrent_mask: whether recurrent dropout is applied.
         save: names of values to return for every step.
         clamp: whether values are held.
-        transformed: whether the call is compiled, vectorised (`torch.vmap`) or differentiated forwards.
+        transformed: whether the call is part of a graph (`torch.compile`, `torch.export`), or of a `torch.func` transform, or is
+            differentiated forwards: torch's layers have no rules for that.
+        unrolled: whether it must be made of torch's plain operations: a graph of a `torch.func` transform, or one for ONNX.
 
     Raises:
         BackendUnavailable: the named backend cannot do it; the message says why, and which can.
@@ -99,18 +107,17 @@ def choose_backend(
 
     Example:
         >>> from peephole import cells
-        >>> choose_backend(cells.CoupledLSTM(), dtype="bfloat16").refused
-        {'compiled': 'it computes in float32 and float64 only', 'torch': 'torch has no kernel for CoupledLSTM'}
+        >>> choose_backend(cells.CoupledLSTM(), device="cuda")
+        Choice(name='reference', refused={'compiled': 'it runs on CPUs only', 'torch': 'torch has no kernel for CoupledLSTM'})
     """
     check_choice("choose_backend", "backend", backend, ("auto", *NAMES))
     check_choice("choose_backend", "array", array, ("torch", "numpy"))
     refused: dict[str, str] = {}
     for name in NAMES:
-        reason = None
-        if name != "reference" and transformed and (backend == "auto" or name == "compiled"):
-            reason = "its kernels have no rule for torch.compile, torch.vmap and forward differentiation"
-        elif name == "compiled":
-            reason = library.refusal(cell, device, dtype)
+        if name == "compiled":
+            reason = _NOT_UNROLLED if unrolled else library.refusal(cell, device, dtype)
+        elif name == "torch" and transformed and backend == "auto":
+            reason = _NO_RULE
         else:
             reason = _refusal(name, cell, array, recurrent_mask, tuple(save), clamp)
         if reason is not None:

@@ -15,7 +15,7 @@ from peephole.errors import BackendUnavailable, check_choice
 from peephole.ops import own_cell
 
 ABI = 2
-DTYPES = {"float32": 0, "float64": 1}
+DTYPES = {"float32": 0, "float64": 1, "bfloat16": 2}
 _FOLDER = Path(__file__).resolve().parents[1] / "kernels"
 _NAMES = ("peephole.so", "peephole.dylib", "peephole.dll")
 
@@ -23,8 +23,13 @@ _Pointers = ctypes.POINTER(ctypes.c_void_p)
 
 
 class Run(ctypes.Structure):
-    """``PeepholeRun``."""
+    """``PeepholeRun``.
 
+    Attributes:
+        isa: the instruction set of its cell.
+    """
+
+    isa: str
     _fields_ = (
         ("cell", ctypes.c_void_p),
         ("dtype", ctypes.c_int32),
@@ -119,32 +124,42 @@ def instruction_set() -> str:
 
 
 def find_cell(cell: Cell, isa: str) -> int | None:
-    """Address of a cell's tables: in the library if the cell ships, else compiled for this user; None if it cannot be had."""
-    return _locate(cell, isa)[0]
+    """Address of a cell's tables: in the library if the cell ships, else compiled now for this user; None if it cannot be had."""
+    reason, built_in = _look_up(cell, isa)
+    if reason is not None or built_in is not None:
+        return built_in
+    return own_cell.find(cell, isa)[0]
+
+
+def is_own(cell: Cell) -> bool:
+    """Whether the kernel needs a compiler for this cell, which this library was built without."""
+    return library().handle is not None and _look_up(cell, instruction_set()) == (None, None)
 
 
 @functools.lru_cache(maxsize=1024)
-def _locate(cell: Cell, isa: str) -> tuple[int | None, str]:
-    """The address, or None and the reason why there is none."""
+def _look_up(cell: Cell, isa: str) -> tuple[str | None, int | None]:
+    """Why no kernel can run a cell, and its address if the library has it."""
     handle = library().handle
     assert handle is not None
     if max(counts(plan(cell)).values()) > LIMIT:
-        return None, f"the cell is too large for it (more than {LIMIT} lanes, products or values)"
-    built_in = handle.peephole_cell(isa.encode(), emit(cell)[0].encode())
-    return (built_in, "") if built_in is not None else own_cell.find(cell, isa)
+        return f"the cell is too large for it (more than {LIMIT} lanes, products or values)", None
+    return None, handle.peephole_cell(isa.encode(), emit(cell)[0].encode())
 
 
 def refusal(cell: Cell, device: str, dtype: str) -> str | None:
-    """Why the compiled backend cannot run something, or None if it can."""
+    """Why the compiled backend cannot run something, or None if it can, as far as is known without compiling anything."""
     if device != "cpu":
         return "it runs on CPUs only"
     if dtype not in DTYPES:
-        return f"it computes in {' and '.join(DTYPES)} only"
+        return f"it computes in {', '.join(DTYPES)} only"
     found = library()
     if found.handle is None:
         return found.reason
-    address, reason = _locate(cell, instruction_set())
-    return reason if address is None else None
+    isa = instruction_set()
+    reason, built_in = _look_up(cell, isa)
+    if reason is not None or built_in is not None:
+        return reason
+    return own_cell.can_compile(cell, isa)
 
 
 def call_forward(run: Run) -> None:
@@ -180,7 +195,8 @@ def _split() -> int:
 def share_threads() -> bool:
     """Run on the threads of the OpenMP runtime that torch has brought, from now on; False if it brought none.
 
-    Torch's threads watch for work for milliseconds after each of its operations. A second pool would share the processors with them.
+    Torch's threads watch for work for milliseconds after each of its operations. A second pool would fight with them for the
+    processors.
     """
     handle = library().handle
     return handle is not None and bool(handle.peephole_share_threads())
@@ -191,5 +207,5 @@ def _call(name: str, run: Run, *structures: ctypes.Structure) -> None:
     if handle is None:
         raise BackendUnavailable(f"compiled: {library().reason}")
     run.split = _split()
-    if getattr(handle, name)(instruction_set().encode(), *(ctypes.byref(s) for s in (run, *structures))) != 0:
+    if getattr(handle, name)(run.isa.encode(), *(ctypes.byref(s) for s in (run, *structures))) != 0:
         raise MemoryError(f"{name}: not enough memory for the kernel's scratch arrays")

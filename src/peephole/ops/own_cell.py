@@ -1,66 +1,43 @@
 """Compiling a cell of your own: its pointwise file, once, with the machine's C++ compiler, into a cache of this user's.
 
-The cache lies in ``$PEEPHOLE_CACHE``, or ``$XDG_CACHE_HOME/peephole``, or ``~/.cache/peephole``. A library in it is named for
-everything that it was made from: the equations, the kernel's headers, the compiler and the instruction set. Two processes that
-compile the same cell at once write two temporary files, and the one that is renamed last stays: they are equal.
+A compiled cell is kept (`own_cache`) under a digest of everything that it was made from: the equations, the kernel's headers, the
+compiler and the instruction set. Where it cannot be compiled, the reference runs, and `announce` says so once.
 """
 
 from __future__ import annotations
 
 import ctypes
-import functools
 import hashlib
+import inspect
 import os
-import shutil
-import stat
-import subprocess
-import tempfile
+import sys
+import threading
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
 from peephole.equations import Cell
 from peephole.equations.emit_cpp import emit
-from peephole.errors import BackendUnavailable
+from peephole.errors import BackendUnavailable, NotCompiledWarning
+from peephole.ops.own_cache import add, cache_folder, lookup
+from peephole.ops.own_compiler import COMMON, FLAGS, compile_library, compiler, describe, missing
+
+__all__ = ["announce", "can_compile", "compile_cells", "compiler", "find"]
 
 HEADERS = Path(__file__).resolve().parents[1] / "kernels"
-# As CMakeLists.txt has them.
-_FLAGS: dict[str, tuple[str, ...]] = {
-    "baseline": ("-DPEEPHOLE_BYTES=16",),
-    "avx2": ("-DPEEPHOLE_BYTES=32", "-mavx2", "-mfma"),
-    "avx512": (
-        "-DPEEPHOLE_BYTES=64", "-mavx2", "-mfma", "-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl",
-        "-mprefer-vector-width=512",
-    ),
-}  # fmt: skip
-_COMMON = ("-std=c++17", "-O3", "-fPIC", "-shared", "-w")
+
+_lock = threading.Lock()
+_found: dict[tuple[Cell, str], tuple[int | None, str]] = {}
+_announced: set[Cell] = set()
 
 
-@functools.cache
-def compiler() -> str | None:
-    """Path of the C++ compiler: ``$CXX``, ``c++``, ``g++`` or ``clang++``; None if there is none."""
-    names = (os.environ.get("CXX", ""), "c++", "g++", "clang++")
-    return next((path for name in names if name and (path := shutil.which(name))), None)
+def _new_lock() -> None:
+    global _lock
+    _lock = threading.Lock()
 
 
-def cache_folder() -> Path:
-    """The cache, made if need be, readable and writable by this user only.
-
-    Raises:
-        BackendUnavailable: the folder belongs to somebody else, or others may write into it: what lies there could be anybody's.
-    """
-    named = os.environ.get("PEEPHOLE_CACHE")
-    base = os.environ.get("XDG_CACHE_HOME")
-    folder = Path(named) if named else (Path(base) if base else Path.home() / ".cache") / "peephole"
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    status = folder.stat()
-    if hasattr(os, "getuid") and (
-        status.st_uid != os.getuid() or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
-    ):
-        raise BackendUnavailable(
-            f"the cache of compiled cells, {folder}, must belong to you and be writable by nobody else",
-            hint="set PEEPHOLE_CACHE to a folder of your own",
-        )
-    return folder
+if hasattr(os, "register_at_fork"):  # another thread may have been compiling when this process was forked
+    os.register_at_fork(after_in_child=_new_lock)
 
 
 def compile_cells(cells: Sequence[Cell], isa: str) -> dict[str, int]:
@@ -74,60 +51,117 @@ def compile_cells(cells: Sequence[Cell], isa: str) -> dict[str, int]:
         key of a cell (`emit`) → address of its tables.
 
     Raises:
-        BackendUnavailable: there is no compiler, or it refuses the file (its words follow).
+        BackendUnavailable: there is no compiler, it refuses the file (its words follow), or the cache is not safe.
+        OSError: the cache cannot be written, or the library cannot be loaded from it.
     """
-    path = compiler()
-    if path is None:
-        raise BackendUnavailable(
-            "compiling a cell needs a C++ compiler; found none", hint="install g++ or clang++"
-        )
+    words = compiler()
+    if words is None or isa not in FLAGS:
+        raise missing() or BackendUnavailable(f"cells are not compiled for {isa}")
     emitted = dict(emit(cell) for cell in cells)
     entries = "\n".join(
         f'extern "C" const void* peephole_cell_{key}(void) {{ return &cell_{key}::table; }}'
         for key in emitted
     )
     text = "\n".join(['#include "cell.h"', "namespace {", *emitted.values(), "}", entries, ""])
-    command = [path, *_COMMON, *_FLAGS[isa], f"-I{HEADERS}"]
-    made_from = [text, *command, _version(path), *(p.read_text("utf-8") for p in sorted(HEADERS.glob("*.h")))]
-    name = hashlib.sha256("\0".join(made_from).encode()).hexdigest()[:32]
-    library = cache_folder() / f"{name}.so"
-    if not library.is_file():
-        _compile(command, text, library)
+    flags = (*COMMON, *FLAGS[isa])
+    headers = [path.read_text("utf-8") for path in sorted(HEADERS.glob("*.h"))]
+    made_from = "\0".join([text, describe(words), *flags, *headers])
+    key = hashlib.sha256(made_from.encode()).hexdigest()[:32]
+
+    def make(folder: Path) -> Path:
+        source, output = folder / "cells.cpp", folder / "cells.so"
+        source.write_text(text, encoding="utf-8")
+        compile_library(words, [*flags, f"-I{HEADERS}"], source, output)
+        return output
+
+    folder = cache_folder()
+    library = lookup(folder, key) or add(folder, key, make)
     handle = ctypes.CDLL(str(library))
     found: dict[str, int] = {}
-    for key in emitted:
-        entry = getattr(handle, f"peephole_cell_{key}")
+    for name in emitted:
+        entry = getattr(handle, f"peephole_cell_{name}")
         entry.restype = ctypes.c_void_p
-        found[key] = entry()
+        found[name] = entry()
     return found
 
 
-def _compile(command: list[str], text: str, library: Path) -> None:
-    with tempfile.TemporaryDirectory(dir=library.parent) as folder:
-        source, output = Path(folder) / "cells.cpp", Path(folder) / "cells.so"
-        source.write_text(text, encoding="utf-8")
-        # The command is the compiler that the user has on the path, with arguments of ours.
-        done = subprocess.run(  # noqa: S603
-            [*command, str(source), "-o", str(output)], capture_output=True, text=True, check=False
-        )
-        if done.returncode != 0:
-            raise BackendUnavailable(f"{command[0]} cannot compile the cell:\n{done.stderr[-2000:]}")
-        output.replace(library)
-
-
-@functools.cache
-def _version(path: str) -> str:
-    return subprocess.run([path, "--version"], capture_output=True, text=True, check=True).stdout  # noqa: S603
-
-
-@functools.lru_cache(maxsize=256)
 def find(cell: Cell, isa: str) -> tuple[int | None, str]:
-    """Address of a compiled cell's tables, or None and the reason why there are none."""
+    """Address of a compiled cell's tables, compiled now if need be; or None and the reason why there are none.
+
+    The answer holds for this process: a compiler that failed is not asked again.
+    """
+    if (known := _found.get((cell, isa))) is not None:
+        return known
+    with _lock:
+        if (cell, isa) not in _found:
+            _found[cell, isa] = _try(cell, isa)
+        return _found[cell, isa]
+
+
+def _try(cell: Cell, isa: str) -> tuple[int | None, str]:
     try:
         return compile_cells([cell], isa)[emit(cell)[0]], ""
     except BackendUnavailable as error:
-        return None, error.message
-    except (
-        OSError
-    ) as error:  # a home that cannot be written, a full disk, a folder from which nothing may be run
+        return None, _words(error)
+    except OSError as error:
+        # A home that cannot be written, a full disk, a folder from which nothing may be run.
         return None, f"the cell cannot be kept in the cache of compiled cells: {error}"
+
+
+def can_compile(cell: Cell | None = None, isa: str | None = None) -> str | None:
+    """Why a cell of your own cannot be compiled here, as far as is known without trying; None if nothing speaks against it.
+
+    Nothing is compiled, made or written.
+
+    Args:
+        cell: the cell, for what an attempt in this process has shown; None: any.
+        isa: the instruction set of that attempt.
+    """
+    if cell is not None and isa is not None and (known := _found.get((cell, isa))) is not None:
+        return known[1] if known[0] is None else None
+    if (error := missing()) is not None:
+        return _words(error)
+    try:
+        cache_folder(make=False)
+    except BackendUnavailable as error:
+        return _words(error)
+    except OSError as error:
+        return f"the cache of compiled cells cannot be used: {error}"
+    return None
+
+
+def _words(error: BackendUnavailable) -> str:
+    return error.message if error.hint is None else f"{error.message} ({error.hint})"
+
+
+def announce(cell: Cell, reason: str) -> None:
+    """Warn, once for each cell and process, that a cell runs step by step since it could not be compiled.
+
+    The warning points at the line outside this package and torch that asked for the run.
+
+    Args:
+        cell: the cell that runs as the reference.
+        reason: what `find` or `can_compile` said.
+    """
+    if cell in _announced:
+        return
+    warnings.warn(
+        f"{cell!r} runs step by step, since it could not be compiled: {reason}\n"
+        "hint: backend='reference' asks for that run by name, and is silent",
+        NotCompiledWarning,
+        stacklevel=_distance(),
+    )
+    _announced.add(cell)  # not before: where warnings are errors, every run is one
+
+
+def _distance() -> int:
+    """`stacklevel` for a warning given by our caller: the nearest frame that is neither ours nor torch's."""
+    insiders = [str(Path(__file__).resolve().parents[1])]
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.__file__:
+        insiders.append(str(Path(torch.__file__).parent))
+    prefixes = tuple(folder + os.sep for folder in insiders)
+    frame, level = inspect.currentframe(), 0
+    while frame is not None and frame.f_code.co_filename.startswith(prefixes):
+        frame, level = frame.f_back, level + 1
+    return max(level, 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -20,6 +20,8 @@ def run_reference(request: Request) -> Output:
     offsets = [0, *itertools.accumulate(sizes)]
     weights = _Weights(cell, request.weights, request.hidden_size)
     x_gates = weights.input(request.rows)  # [R, G·H]
+    # All steps at once: the gradient of one slice is as large as the whole, which would make T of them quadratic in T.
+    x_of_step = _split(x_gates, sizes)
     names = tuple(dict.fromkeys(("h", *request.save)))
     collected: dict[str, list[Array]] = {name: [] for name in names}
     alive = {
@@ -42,7 +44,7 @@ def run_reference(request: Request) -> Output:
                 finished[name].insert(0, alive[name][count:])
             alive = {name: value[:count] for name, value in alive.items()}
         mask = None if request.recurrent_mask is None else request.recurrent_mask[:count]
-        pre = _Pre(weights, x_gates[start : start + count], alive["h"], mask)
+        pre = _Pre(weights, x_of_step[t], alive["h"], mask)
         values = _step(request, pre, alive, slice(start, start + count))
         if "weight_hr" in request.weights:
             values["h"] = linear(values["h"], request.weights["weight_hr"])
@@ -62,6 +64,15 @@ def run_reference(request: Request) -> Output:
             finished = {name: [request.state[name][sizes[0] :]] for name in cell.states}
         state = {name: concatenate([alive[name], *finished[name]]) for name in cell.states}
     return Output(joined["h"], state, {name: joined[name] for name in request.save})
+
+
+def _split(rows: Array, sizes: list[int]) -> Sequence[Array]:
+    """Rows `[R, …]` → the rows of each step."""
+    if not sizes:
+        return ()
+    if kind_of(rows) == "numpy":
+        return np.split(rows, list(itertools.accumulate(sizes[:-1])))
+    return rows.split(sizes)
 
 
 def _step(request: Request, pre: _Pre, previous: Mapping[str, Array], at: slice) -> dict[str, Array]:
@@ -145,7 +156,7 @@ class _Pre:
     """What a cell's step is given as `pre`, on arrays."""
 
     def __init__(self, weights: _Weights, x_gates: Array, h_prev: Array, mask: Array | None) -> None:
-        self.weights, self._mask = weights, mask
+        self.weights, self._mask, self._h_prev = weights, mask, h_prev
         h_gates = weights.recurrent(self._masked(h_prev))
         self.x = _Named({gate: x_gates[:, at] for gate, at in weights.gate.items()})
         self.h = _Named({gate: h_gates[:, at] for gate, at in weights.gate.items()})
@@ -165,7 +176,7 @@ class _Pre:
             return getattr(self.x, node.label)
         if node.operation == "matrix":
             return self.weights.own_value(node.label) @ operand
-        if node.operands[0].operation == "previous" and node.operands[0].label == "h":
+        if operand is self._h_prev:  # and not a value held in its place
             return getattr(self.h, node.label)
         return self.weights.recurrent(self._masked(operand), node.label)
 

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import itertools
 from collections.abc import Iterable
-from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -18,37 +16,6 @@ import numpy.typing as npt
 from peephole.errors import LengthError
 
 Integers = npt.NDArray[np.int64]
-
-
-def check_batch_sizes(where: str, batch_sizes: object) -> list[int]:
-    """Return `batch_sizes` as a list, or raise `LengthError`: one dimension, positive, never growing.
-
-    A list, since `torch.compile` follows numbers in a list, and not in an array.
-    """
-    if isinstance(batch_sizes, list):
-        numbers = cast("list[int]", batch_sizes)
-        if all(type(n) is int for n in numbers) and not _grows(numbers):
-            return numbers
-    sizes = np.asarray(batch_sizes)
-    if sizes.ndim != 1 or (sizes.size and sizes.dtype.kind not in "iu"):
-        raise LengthError(
-            f"{where}: batch_sizes must be one axis of integers [T]; got {sizes.dtype} {list(sizes.shape)}"
-        )
-    sizes = sizes.astype(np.int64)
-    if _grows(sizes.tolist()):
-        raise LengthError(
-            f"{where}: batch_sizes must be at least 1 and never grow (longest sequence first); got {_short(sizes)}"
-        )
-    return sizes.tolist()
-
-
-def _grows(sizes: list[int]) -> bool:
-    """Whether a size is above the one before it, or the last below 1."""
-    return bool(sizes) and (sizes[-1] < 1 or any(b > a for a, b in itertools.pairwise(sizes)))
-
-
-def _short(values: Integers) -> str:
-    return str(values.tolist() if len(values) <= 8 else [*values[:8].tolist(), "…"])
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -41,17 +41,6 @@ def torch_kernel(cell: Cell) -> str | None:
     return _KERNELS.get(cell)
 
 
-def is_transformed() -> bool:
-    """Whether torch is compiling, or inside a `torch.func` transform or forward differentiation."""
-    import torch
-
-    return (
-        torch.compiler.is_compiling()
-        or torch._C._functorch.peek_interpreter_stack() is not None  # pyright: ignore[reportPrivateUsage, reportAttributeAccessIssue]
-        or torch.autograd.forward_ad._current_level >= 0  # pyright: ignore[reportPrivateUsage]
-    )
-
-
 def run_torch(request: Request) -> Output:
     """Run a checked request for which `torch_kernel` names a kernel."""
     sizes = request.batch_sizes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import functools
+import importlib
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Any, TypeVar, cast
@@ -38,6 +39,11 @@ class Machine:
                 "recipe: precision 'fp16' needs a GPU; got a CPU",
                 hint="on a CPU use precision 'bf16' or 'no'",
             )
+        if torch.distributed.is_available():
+            # Torch imports it when an optimiser is first used, and the default arguments of its functions then keep the group of
+            # all processes that there is: the group would outlive `destroy_process_group`, and its threads the interpreter,
+            # which aborts the process. Imported before there is a group, it keeps none.
+            importlib.import_module("torch.distributed.nn.functional")
         try:
             self.accelerator: Any = accelerate.Accelerator(mixed_precision=precision, cpu=cpu)
         except ValueError as error:

@@ -1,0 +1,159 @@
+"""``peephole bench``: how fast the layers are, beside others, on this machine."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from peephole.cli import output
+from peephole.cli.guard import say
+from peephole.errors import OptionError, require
+
+if TYPE_CHECKING:
+    from peephole.studies.bench.suite import Suite
+
+_WHAT = "What is measured"
+_HOW = "How it is measured"
+_SHOWN_BY_DEFAULT = ("single", "review", "packed")
+
+
+def bench(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[CASE]…",
+            help="Cases (single, review, review-256, wide, odd, packed, packed-deep, short, or T,N,D,H) and comparisons of "
+            "our layers with each other (cells, gates, dtypes, threads, long, lengths, memory) "
+            "[default: single review packed]",
+            show_default=False,
+        ),
+    ] = None,
+    cells: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CELL",
+            help="lstm, gru, gru-before, rnn, peephole-lstm or own; may be repeated, or with commas "
+            "[default: lstm, gru, rnn]",
+            rich_help_panel=_WHAT,
+        ),
+    ] = None,
+    dtype: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="DTYPE", help="float32, bfloat16 or float64 [default: float32]", rich_help_panel=_WHAT
+        ),
+    ] = None,
+    rival: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="RIVAL",
+            help="torch, compile, onnxruntime, jax, reference or none; may be repeated [default: torch]",
+            rich_help_panel=_WHAT,
+        ),
+    ] = None,
+    everything: Annotated[
+        bool,
+        typer.Option(
+            "--all", help="All cases, rivals and comparisons: about ten minutes", rich_help_panel=_WHAT
+        ),
+    ] = False,
+    threads: Annotated[
+        int | None,
+        typer.Option(min=1, help="Threads of each [default: OMP_NUM_THREADS, or all]", rich_help_panel=_HOW),
+    ] = None,
+    seconds: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            help="Time for each race; slow ones have seven rounds at least, however long they take",
+            rich_help_panel=_HOW,
+        ),
+    ] = 1.0,
+    json_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--json", metavar="FILE", help="Also write everything here, as JSON", rich_help_panel=_HOW
+        ),
+    ] = None,
+) -> None:
+    """Time our recurrent layers beside others, in turn. What is wrong gets no time.
+
+    peephole bench review --cells lstm,gru --rival torch,onnxruntime
+    """
+    if everything and (names or cells or dtype or rival):
+        raise OptionError("bench: --all names everything; leave cases, --cells, --dtype and --rival out")
+    if json_file is not None and not json_file.resolve().parent.is_dir():
+        raise OptionError(f"bench: the folder of --json must exist; got {str(json_file)!r}")
+    require("torch", extra="train", purpose="peephole bench")
+    from peephole.studies.bench import suite
+    from peephole.studies.bench.bench import bench as run
+
+    chosen: Suite = (
+        suite.everything(threads or suite.default_threads())
+        if everything
+        else suite.chosen(
+            names or _SHOWN_BY_DEFAULT,
+            _listed(cells) or ["lstm", "gru", "rnn"],
+            _listed(rival) or ["torch"],
+            _listed(dtype) or ["float32"],
+            threads or suite.default_threads(),
+        )
+    )
+    run(chosen, seconds=seconds, command=_command(), listener=_listener(json_file))
+
+
+def _listed(given: list[str] | None) -> list[str]:
+    """Flatten ``--cells lstm,gru --cells rnn``."""
+    return [part.strip() for text in given or [] for part in text.split(",") if part.strip()]
+
+
+def _command() -> str:
+    """What was typed, without where the results go: that is nothing of theirs."""
+    words, kept = iter(sys.argv[1:]), ["peephole"]
+    for word in words:
+        if word == "--json":
+            next(words, None)
+        elif not word.startswith("--json="):
+            kept.append(word)
+    return shlex.join(kept)
+
+
+def _listener(json_file: Path | None) -> Any:
+    from peephole.files import replacing
+    from peephole.studies.bench.bench import Listener
+    from peephole.studies.bench.tables import heading, last_table
+
+    class Printer(Listener):
+        """Progress to stderr, tables to stdout, and the document to a file after each race."""
+
+        def __init__(self) -> None:
+            self._started = time.monotonic()
+            self._has_heading = False
+
+        def begin(self, done: int, total: int, what: str) -> None:
+            say(f"[{done + 1}/{total}, {time.monotonic() - self._started:.0f} s] {what}")
+
+        def finish(self, document: dict[str, Any], *, table_ends: bool) -> None:
+            if json_file is not None:
+                with replacing("bench", json_file) as file:
+                    file.write(json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False) + "\n")
+            if not table_ends:
+                return
+            if not self._has_heading:
+                typer.echo(heading(document) + "\n")
+                self._has_heading = True
+            table = last_table(document)
+            if output.is_terminal():
+                from rich.console import Console
+
+                table.show(Console(highlight=False))
+            else:
+                typer.echo(table.plain() + "\n")
+
+    return Printer()

@@ -1,0 +1,1 @@
+"""Studies: measurements of the package by itself. `bench` times recurrent layers."""

@@ -65,8 +65,9 @@ def test_equals_the_numpy_classifier(cell, options, bidirectional, layers) -> No
         pooling=("max", "mean", "last"),
     )
     ids = texts(LENGTHS)
-    actual = model(*packed(ids))
-    torch.testing.assert_close(actual, expected(config, model, ids), **FLOAT32)
+    actual, wanted = model(*packed(ids)), expected(config, model, ids)
+    scale = max(1.0, float(wanted.abs().max()))  # relu has no bound, and rounding is relative
+    torch.testing.assert_close(actual, wanted, rtol=0, atol=FLOAT32["atol"] * scale)
     assert actual.std(dim=0).min() > 0.01  # the texts are told apart, so the comparison means something
 
 

@@ -24,13 +24,15 @@ def guard(command: Callable[P, R]) -> Callable[P, R]:
     @functools.wraps(command)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
-            return command(*args, **kwargs)
+            result = command(*args, **kwargs)
+            sys.stdout.flush()  # a full disk is found out here, and not while the interpreter ends
+            return result
         except KeyboardInterrupt as interrupt:
             say(str(interrupt) or "interrupted")
             raise typer.Exit(INTERRUPTED) from None
         except BrokenPipeError:
             # The reader of our output has gone, as in `peephole predict … | head`: that is its right.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _forget_output()
             raise typer.Exit(0) from None
         except PeepholeError as error:
             if debugging():
@@ -38,6 +40,10 @@ def guard(command: Callable[P, R]) -> Callable[P, R]:
             say(f"error: {error}")
             raise typer.Exit(USAGE if isinstance(error, OptionError) else FAILED) from None
         except OSError as error:
+            try:
+                sys.stdout.flush()
+            except OSError:  # it was our output that could not be written
+                _forget_output()
             if debugging():
                 raise
             say(
@@ -48,6 +54,11 @@ def guard(command: Callable[P, R]) -> Callable[P, R]:
             raise typer.Exit(FAILED) from None
 
     return guarded
+
+
+def _forget_output() -> None:
+    """Let what could not be written go nowhere: the interpreter would try again as it ends, and fail with a status of its own."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def debugging() -> bool:

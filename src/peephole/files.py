@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Generator
+import secrets
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
@@ -68,6 +69,55 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def publish(target: Path, content: Mapping[str, bytes]) -> None:
+    """Put files into a folder, all of them or none, in place of those that it has.
+
+    The files are written and synced in a folder beside it, which is then renamed; a folder that stands there is renamed first,
+    to ``.<name>.old-<number>``. Whoever reads sees the old files, the new ones or, between the two renames, none. A program that
+    dies just there leaves the old folder whole under that other name. What else is in the old folder is moved into the new one.
+
+    Args:
+        target: a new path, or a folder; parents are made.
+        content: the bytes of each file, by its name.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    mark = f"{os.getpid()}-{secrets.token_hex(4)}"
+    fresh, aside = (target.with_name(f".{target.name}.{word}-{mark}") for word in ("saving", "old"))
+    try:
+        fresh.mkdir()
+        for name, data in content.items():
+            write_synced(fresh / name, data)
+        sync_folder(fresh)
+        _swap(target, fresh, aside, content)
+    finally:
+        _remove(fresh, content)
+    sync_folder(target.parent)
+
+
+def _swap(target: Path, fresh: Path, aside: Path, names: Iterable[str]) -> None:
+    if not target.exists():
+        fresh.rename(target)
+        return
+    target.rename(aside)
+    try:
+        fresh.rename(target)
+    except OSError:
+        aside.rename(target)
+        raise
+    for entry in aside.iterdir():
+        if entry.name not in names:
+            entry.rename(target / entry.name)
+    _remove(aside, names)
+
+
+def _remove(folder: Path, names: Iterable[str]) -> None:
+    """Remove a folder with nothing but files of these names in it; do nothing when there is none."""
+    if folder.is_dir():
+        for name in names:
+            (folder / name).unlink(missing_ok=True)
+        folder.rmdir()
 
 
 def json_line(document: object) -> str:

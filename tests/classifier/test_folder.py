@@ -17,7 +17,8 @@ import pytest
 import safetensors.numpy
 
 import peephole
-from peephole.classifier import Classifier, folder, load, model_card, save_model_folder
+from peephole import files
+from peephole.classifier import Classifier, load, model_card, save_model_folder
 from peephole.errors import ModelError
 from support.small_models import TEXTS, random_weights, small_classifier, small_tokenizer
 
@@ -137,7 +138,7 @@ def test_what_could_not_be_loaded_is_not_saved(tmp_path: Path):
 def test_a_failing_disk_leaves_the_old_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: str):
     old = small_classifier(seed=1)
     target = old.save(tmp_path / "model")
-    written = folder.write_synced
+    written = files.write_synced
     renamed = Path.rename
 
     def write(path: Path, data: bytes) -> None:
@@ -150,7 +151,7 @@ def test_a_failing_disk_leaves_the_old_model(tmp_path: Path, monkeypatch: pytest
             raise OSError(5, "Input/output error")
         return renamed(self, other)
 
-    monkeypatch.setattr(folder, "write_synced", write)
+    monkeypatch.setattr(files, "write_synced", write)
     monkeypatch.setattr(Path, "rename", rename)
     with pytest.raises(OSError, match=r"No space left|Input/output"):
         small_classifier(seed=2).save(target)

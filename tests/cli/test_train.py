@@ -30,6 +30,7 @@ def test_options_have_the_last_word_over_a_file(tmp_path: Path) -> None:
     file = tmp_path / "recipe.json"
     file.write_text(json.dumps({"hidden_size": 32, "seed": 9}))
     recipe = _recipe(
+        Recipe,
         file,
         {**NONE_GIVEN, "seed": 3, "pooling": "max,last", "cell_options": ["reset=before"], "cell": "gru"},
     )
@@ -38,7 +39,7 @@ def test_options_have_the_last_word_over_a_file(tmp_path: Path) -> None:
 
 
 def test_no_option_is_the_default_recipe() -> None:
-    assert _recipe(None, NONE_GIVEN) == Recipe()
+    assert _recipe(Recipe, None, NONE_GIVEN) == Recipe()
 
 
 def test_a_recipe_file_is_checked(tmp_path: Path) -> None:
@@ -50,7 +51,7 @@ def test_a_recipe_file_is_checked(tmp_path: Path) -> None:
     ]:
         file.write_text(content)
         with pytest.raises(OptionError, match=words):
-            _recipe(file, NONE_GIVEN)
+            _recipe(Recipe, file, NONE_GIVEN)
 
 
 def test_spans_of_time() -> None:

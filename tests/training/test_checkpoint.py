@@ -49,7 +49,7 @@ def vars_of(state: State) -> dict:
 
 def test_round_trip_keeps_every_bit(tmp_path: Path) -> None:
     save(tmp_path / "run.checkpoint")
-    checkpoint = load_checkpoint(tmp_path / "run.checkpoint")
+    checkpoint = load_checkpoint(tmp_path / "run.checkpoint", State)
     assert checkpoint.state == STATE
     assert (checkpoint.state.loss_sum, checkpoint.state.seconds) == (0.1 + 0.2, 1 / 3)
     assert checkpoint.run == RUN
@@ -69,8 +69,8 @@ def test_nothing_is_pickled(tmp_path: Path) -> None:
 
 
 def test_where_there_is_none(tmp_path: Path) -> None:
-    assert load_checkpoint(tmp_path / "absent") is None
-    assert load_checkpoint(tmp_path) is None
+    assert load_checkpoint(tmp_path / "absent", State) is None
+    assert load_checkpoint(tmp_path, State) is None
     assert not has_checkpoint(tmp_path)
     assert checkpoint_folder(tmp_path / "model") == tmp_path / "model.checkpoint"
 
@@ -78,7 +78,7 @@ def test_where_there_is_none(tmp_path: Path) -> None:
 def test_the_newest_one_counts_and_the_older_one_goes(tmp_path: Path) -> None:
     first, second = save(tmp_path, 1), save(tmp_path, 2)
     assert not first.exists()
-    assert load_checkpoint(tmp_path).state.step == 2
+    assert load_checkpoint(tmp_path, State).state.step == 2
     assert [path.name for path in tmp_path.iterdir()] == [second.name]
 
 
@@ -113,10 +113,10 @@ def test_killed_at_any_call_to_the_system_a_whole_checkpoint_is_left(tmp_path, m
             assert calls <= moment
         except Killed:
             pass
-    step = load_checkpoint(tmp_path).state.step
+    step = load_checkpoint(tmp_path, State).state.step
     assert step == (1 if moment < 7 else 2)  # the seventh call renames
     save(tmp_path, 3)  # and what was left lying about does no harm
-    assert load_checkpoint(tmp_path).state.step == 3
+    assert load_checkpoint(tmp_path, State).state.step == 3
     assert len(list(tmp_path.iterdir())) == 1
 
 
@@ -126,7 +126,7 @@ def test_a_removed_checkpoint_that_was_not_removed_to_the_end_is_none(tmp_path, 
         patch.setattr(module.shutil, "rmtree", lambda path: (path / "state.json").unlink(missing_ok=True))
         remove_checkpoints(tmp_path)
     assert not path.exists()
-    assert load_checkpoint(tmp_path) is None
+    assert load_checkpoint(tmp_path, State) is None
     remove_checkpoints(tmp_path)
     assert not tmp_path.exists()
 
@@ -183,7 +183,7 @@ def test_a_damaged_state_names_the_file_and_the_field(tmp_path, change, message)
     path = save(tmp_path)
     damage(path, change)
     with pytest.raises(ModelError, match=message) as caught:
-        load_checkpoint(tmp_path)
+        load_checkpoint(tmp_path, State)
     assert str(path / "state.json") in str(caught.value)
 
 
@@ -192,7 +192,7 @@ def test_a_state_that_is_no_json_object(tmp_path, content) -> None:
     path = save(tmp_path)
     (path / "state.json").write_bytes(content)
     with pytest.raises(ModelError, match=r"state\.json: must (be|have|not)"):
-        load_checkpoint(tmp_path)
+        load_checkpoint(tmp_path, State)
 
 
 @pytest.mark.parametrize("name", ["tensors.safetensors", "tokenizer.json"])
@@ -202,7 +202,7 @@ def test_a_file_that_is_cut_short(tmp_path, name, kept) -> None:
     content = (path / name).read_bytes()
     (path / name).write_bytes(content[:kept])
     with pytest.raises(ModelError, match=f"{name}: is not the file that was written.*\nhint: to start again"):
-        load_checkpoint(tmp_path)
+        load_checkpoint(tmp_path, State)
 
 
 def test_one_flipped_bit(tmp_path: Path) -> None:
@@ -211,7 +211,7 @@ def test_one_flipped_bit(tmp_path: Path) -> None:
     content[-3] ^= 1
     (path / "tensors.safetensors").write_bytes(content)
     with pytest.raises(ModelError, match="is not the file that was written"):
-        load_checkpoint(tmp_path)
+        load_checkpoint(tmp_path, State)
 
 
 @pytest.mark.parametrize("name", ["state.json", "tensors.safetensors", "tokenizer.json"])
@@ -219,7 +219,7 @@ def test_a_file_that_is_missing(tmp_path, name) -> None:
     path = save(tmp_path)
     (path / name).unlink()
     with pytest.raises(ModelError, match=f"{name}: cannot be read; No such file"):
-        load_checkpoint(tmp_path)
+        load_checkpoint(tmp_path, State)
 
 
 def test_a_foreign_file_with_a_digest_to_match(tmp_path: Path) -> None:
@@ -228,7 +228,7 @@ def test_a_foreign_file_with_a_digest_to_match(tmp_path: Path) -> None:
     (path / "tensors.safetensors").write_bytes(content)
     damage(path, lambda header: header.update(tensors_sha256=hashlib.sha256(content).hexdigest()))
     with pytest.raises(ModelError, match=r"tensors\.safetensors: not a safetensors file"):
-        load_checkpoint(tmp_path)
+        load_checkpoint(tmp_path, State)
 
 
 def test_the_files_reach_the_disk_before_the_name(tmp_path, monkeypatch) -> None:
@@ -249,7 +249,7 @@ def test_tensors_are_written_as_they_are(tmp_path: Path) -> None:
 
 
 def test_tensors_of_another_network_are_all_named(tiny) -> None:
-    learner = Learner(make_network(make_config(tiny, 300, ("a", "b")), tiny), tiny, Machine())
+    learner = Learner(make_network(make_config(tiny, 300, ("a", "b")), tiny), tiny, Machine(), State())
     before = {name: tensor.clone() for name, tensor in learner.parameters.items()}
     tensors = {name: tensor.detach().clone() for name, tensor in learner.tensors().items()}
     del tensors["average/hidden.weight"]

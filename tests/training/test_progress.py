@@ -116,7 +116,7 @@ def test_the_meter_counts_this_session_only(monkeypatch) -> None:
     now = [100.0]
     monkeypatch.setattr("peephole.training.meter.time.monotonic", lambda: now[0])
     state = State(step=10, tokens=1_000, seconds=50.0)
-    meter = Meter(state, steps=40, processes=2)
+    meter = Meter(state, lambda: 1, steps=40, processes=2)
     for step, loss in ((11, 1.0), (12, 0.5)):
         now[0] += 2.0
         state.step, state.tokens = step, state.tokens + 300

@@ -18,6 +18,7 @@ import torch
 from peephole.errors import ModelError, OptionError
 from peephole.training import Progress, Recipe, TrainingInterrupted, TrainRequest, train
 from peephole.training.checkpoint import checkpoint_folder, load_checkpoint
+from peephole.training.state import State
 
 
 class Crash(Exception):
@@ -189,7 +190,7 @@ def test_a_damaged_checkpoint_is_refused(request_for, listener) -> None:
     with pytest.raises(Crash):
         train(request_for("cut"), progress=listener(5, crash))
     folder = checkpoint_folder(request_for("cut").output)
-    checkpoint = load_checkpoint(folder)
+    checkpoint = load_checkpoint(folder, State)
     assert checkpoint is not None
     path = checkpoint.path / "tensors.safetensors"
     path.write_bytes(path.read_bytes()[:-1])
@@ -201,6 +202,7 @@ PROGRAM = """
 import sys
 from pathlib import Path
 from peephole.training import Lines, TrainRequest, Recipe, train
+from peephole.training.state import State
 import json
 recipe = Recipe.from_json(json.loads(sys.argv[3]))
 request = TrainRequest(

@@ -13,6 +13,7 @@ from peephole.classifier import load
 from peephole.errors import DataError, OptionError
 from peephole.training import Recipe, TrainingDiverged, TrainRequest, train
 from peephole.training.checkpoint import checkpoint_folder, has_checkpoint
+from peephole.training.state import State
 
 # Losses of steps 1, 2, 3, 6, 11 and 17 of the tiny run, as `test_golden_losses` describes it. Made by that test; float32 sums
 # in another order move the last digits, so four are compared.
@@ -240,7 +241,7 @@ def test_weights_that_became_undefined_do_not_reach_a_checkpoint(request_for, li
     monkeypatch.setattr(loop, "add_gradients", add_gradients)
     with pytest.raises(TrainingDiverged, match=r"gradient norm (inf|nan) in step 5"):
         train(request_for(checkpoint_steps=1), progress=listener())
-    checkpoint = load_checkpoint(checkpoint_folder(request_for().output))
+    checkpoint = load_checkpoint(checkpoint_folder(request_for().output), State)
     assert checkpoint.state.step == 4
     assert all(torch.isfinite(tensor).all() for tensor in checkpoint.tensors.values())
 
@@ -414,6 +415,7 @@ import dataclasses, json, sys
 from pathlib import Path
 from peephole.errors import OptionError
 from peephole.training import Progress, Recipe, TrainRequest, train
+from peephole.training.state import State
 
 recipe = Recipe.from_json(json.loads(sys.argv[2]))
 request = TrainRequest(sources=(sys.argv[1],), output=Path(sys.argv[3]), recipe=recipe)

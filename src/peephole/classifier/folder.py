@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import stat
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,10 +14,9 @@ from peephole.classifier.tokenizer import Tokenizer
 from peephole.classifier.tokenizer_file import byte_limit
 from peephole.classifier.weights import Array, check_finite, check_shapes, read_weights, weight_bytes
 from peephole.errors import ModelError
-from peephole.files import sync_folder, write_synced
+from peephole.files import publish
 
 CONFIG, WEIGHTS, TOKENIZER, CARD = "config.json", "model.safetensors", "tokenizer.json", "README.md"
-FILES = (CONFIG, WEIGHTS, TOKENIZER, CARD)
 _NEEDED = (CONFIG, WEIGHTS, TOKENIZER)
 
 _MAX_WEIGHT_BYTES = (1 << 30) + (1 << 21)  # the most parameters a config may have, in float32, and a header
@@ -59,18 +57,7 @@ def save_model_folder(
         TOKENIZER: tokenizer.to_json().encode(),
         CARD: model_card(config, name=target.name).encode(),
     }
-    target.parent.mkdir(parents=True, exist_ok=True)
-    mark = f"{os.getpid()}-{secrets.token_hex(4)}"
-    fresh, aside = (target.with_name(f".{target.name}.{word}-{mark}") for word in ("saving", "old"))
-    try:
-        fresh.mkdir()
-        for name, data in content.items():
-            write_synced(fresh / name, data)
-        sync_folder(fresh)
-        _swap(target, fresh, aside)
-    finally:
-        _remove(fresh)
-    sync_folder(target.parent)
+    publish(target, content)
     return target
 
 
@@ -162,27 +149,3 @@ def _check_target(target: Path) -> None:
             f"{target}: must be a new path, an empty folder or a model folder; got a folder of {listed}",
             hint=hint,
         )
-
-
-def _swap(target: Path, fresh: Path, aside: Path) -> None:
-    if not target.exists():
-        fresh.rename(target)
-        return
-    target.rename(aside)
-    try:
-        fresh.rename(target)
-    except OSError:
-        aside.rename(target)
-        raise
-    for entry in aside.iterdir():
-        if entry.name not in FILES:
-            entry.rename(target / entry.name)
-    _remove(aside)
-
-
-def _remove(folder: Path) -> None:
-    """Remove a folder with nothing but the model's four files in it; do nothing when there is none."""
-    if folder.is_dir():
-        for name in FILES:
-            (folder / name).unlink(missing_ok=True)
-        folder.rmdir()

@@ -14,6 +14,7 @@ from peephole.cli.evaluate import evaluate
 from peephole.cli.guard import guard
 from peephole.cli.info import info
 from peephole.cli.predict import predict
+from peephole.cli.pretrain import pretrain
 from peephole.cli.train import train
 
 app = typer.Typer(
@@ -47,6 +48,7 @@ def options(
 app.command()(guard(predict))
 app.command()(guard(evaluate))
 app.command()(guard(train))
+app.command()(guard(pretrain))
 app.command()(guard(demo))
 app.command()(guard(bench))
 app.command()(guard(info))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
 import typer
@@ -61,3 +62,17 @@ def conditions(where: list[str] | None) -> dict[str, str]:
             )
         parsed[column] = value
     return parsed
+
+
+def seconds(text: str) -> float:
+    """Parse a span of time: ``90s``, ``10m``, ``2h``, ``1.5h``, or plain seconds.
+
+    >>> seconds("10m"), seconds("45")
+    (600.0, 45.0)
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", text.strip())
+    if not match:
+        raise OptionError(
+            f"--time-budget: must be a number with s, m or h, such as 90s, 10m or 2h; got {text!r}"
+        )
+    return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]

@@ -13,7 +13,7 @@ from typing import Annotated, Any, ParamSpec, TypeVar, cast
 import typer
 
 from peephole.errors import OptionError
-from peephole.training import Recipe, settings
+from peephole.training.recipe_base import Settings, meanings
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -21,14 +21,21 @@ R = TypeVar("R")
 _KINDS: dict[str, type] = {"int": int, "float": float, "str": str, "bool": bool}
 
 
-def with_recipe(command: Callable[P, R]) -> Callable[..., R]:
-    """Replace the parameter `recipe` of a command by `--recipe FILE` and one option for each setting."""
+def with_recipe(kind: type[Settings]) -> Callable[[Callable[P, R]], Callable[..., R]]:
+    """Return what replaces the parameter `recipe` of a command by `--recipe FILE` and one option for each setting of `kind`."""
 
+    def decorate(command: Callable[P, R]) -> Callable[..., R]:
+        return _with_recipe(kind, command)
+
+    return decorate
+
+
+def _with_recipe(kind: type[Settings], command: Callable[P, R]) -> Callable[..., R]:
     @functools.wraps(command)
     def run(*args: Any, **kwargs: Any) -> R:
         file: Path | None = kwargs.pop("recipe_file")
-        given = {name: kwargs.pop(name) for name in settings()}
-        return command(*args, recipe=_recipe(file, given), **kwargs)  # pyright: ignore[reportCallIssue]
+        given = {name: kwargs.pop(name) for name in meanings(kind)}
+        return command(*args, recipe=_recipe(kind, file, given), **kwargs)  # pyright: ignore[reportCallIssue]
 
     signature = inspect.signature(command, eval_str=True)
     kept = [p for p in signature.parameters.values() if p.name != "recipe"]
@@ -39,7 +46,7 @@ def with_recipe(command: Callable[P, R]) -> Callable[..., R]:
             typer.Option("--recipe", metavar="FILE", help=_FILE_HELP, rich_help_panel=_PANEL),
         )
     ]
-    added += [_setting_option(field) for field in dataclasses.fields(Recipe)]
+    added += [_setting_option(kind, field) for field in dataclasses.fields(cast("Any", kind))]
     cast("Any", run).__signature__ = signature.replace(parameters=[*kept, *added])
     run.__annotations__ = {p.name: p.annotation for p in (*kept, *added)}
     del run.__wrapped__  # what is wrapped has other parameters
@@ -56,8 +63,8 @@ def _option(name: str, kind: Any, option: Any) -> inspect.Parameter:
     )
 
 
-def _setting_option(field: dataclasses.Field[Any]) -> inspect.Parameter:
-    rule = settings()[field.name]
+def _setting_option(settings: type[Settings], field: dataclasses.Field[Any]) -> inspect.Parameter:
+    rule = meanings(settings)[field.name]
     kind = str(field.type).partition(" |")[0]
     flag = "--" + field.name.replace("_", "-")
     default = field.default_factory() if field.default is dataclasses.MISSING else field.default  # pyright: ignore[reportCallIssue]
@@ -89,7 +96,7 @@ def _shown(default: object, optional: bool) -> str:
     return "none" if default == {} else str(default)
 
 
-def _recipe(file: Path | None, given: Mapping[str, Any]) -> Recipe:
+def _recipe(settings: type[Settings], file: Path | None, given: Mapping[str, Any]) -> Settings:
     values: dict[str, Any] = {}
     if file is not None:
         try:
@@ -99,7 +106,7 @@ def _recipe(file: Path | None, given: Mapping[str, Any]) -> Recipe:
         if not isinstance(document, dict):
             raise OptionError(f"--recipe {file}: must hold one JSON object; got {type(document).__name__}")
         values.update(document)  # pyright: ignore[reportUnknownArgumentType]
-    for field in dataclasses.fields(Recipe):
+    for field in dataclasses.fields(cast("Any", settings)):
         value = given[field.name]
         if value is None or value == []:
             continue
@@ -109,7 +116,7 @@ def _recipe(file: Path | None, given: Mapping[str, Any]) -> Recipe:
         elif kind.startswith("Mapping"):
             value = dict(_pair(field.name, item) for item in value)
         values[field.name] = value
-    return Recipe.from_json(values, where="recipe" if file is None else str(file))
+    return settings.from_json(values, where="recipe" if file is None else str(file))
 
 
 def _pair(name: str, item: str) -> tuple[str, str]:

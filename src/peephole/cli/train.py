@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 import sys
 from pathlib import Path
@@ -12,9 +11,18 @@ import typer
 
 from peephole.cli import output
 from peephole.cli.guard import say
-from peephole.cli.options import DATA, Format, Json, LabelColumn, SkipBad, TextColumn, Where, conditions
+from peephole.cli.options import (
+    DATA,
+    Format,
+    Json,
+    LabelColumn,
+    SkipBad,
+    TextColumn,
+    Where,
+    conditions,
+    seconds,
+)
 from peephole.cli.recipe_options import with_recipe
-from peephole.errors import OptionError
 from peephole.training import Recipe
 
 if TYPE_CHECKING:
@@ -23,7 +31,7 @@ if TYPE_CHECKING:
 _RUN = "Running"
 
 
-@with_recipe
+@with_recipe(Recipe)
 def train(
     data: Annotated[
         list[str], typer.Argument(help="Labelled texts: files, folders, - or hf:NAME", show_default=False)
@@ -50,6 +58,15 @@ def train(
     where: Where = None,
     format: Format = None,
     skip_bad: SkipBad = False,
+    language_model: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            metavar="LM",
+            help="Start from a language model of `peephole pretrain`",
+            rich_help_panel=DATA,
+        ),
+    ] = None,
     word_vectors: Annotated[
         Path | None,
         typer.Option(
@@ -103,6 +120,7 @@ def train(
         time_budget=None if time_budget is None else seconds(time_budget),
         checkpoint_steps=checkpoint_steps,
         tensorboard=tensorboard,
+        language_model=language_model,
         word_vectors=word_vectors,
         cpu=cpu,
         command=shlex.join(["peephole", *sys.argv[1:]]),
@@ -138,17 +156,3 @@ def print_result(result: TrainResult) -> None:
         say(note)
     typer.echo(f"model: {result.output}")
     typer.echo(f'next:  peephole predict "…" --model {shlex.quote(str(result.output))}')
-
-
-def seconds(text: str) -> float:
-    """Parse a span of time: ``90s``, ``10m``, ``2h``, ``1.5h``, or plain seconds.
-
-    >>> seconds("10m"), seconds("45")
-    (600.0, 45.0)
-    """
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", text.strip())
-    if not match:
-        raise OptionError(
-            f"--time-budget: must be a number with s, m or h, such as 90s, 10m or 2h; got {text!r}"
-        )
-    return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]

@@ -11,6 +11,10 @@ from typing import TYPE_CHECKING
 from peephole.errors import require
 
 if TYPE_CHECKING:
+    from peephole.training.language.recipe import LanguageRecipe as LanguageRecipe
+    from peephole.training.language.request import PretrainRequest as PretrainRequest
+    from peephole.training.language.request import PretrainResult as PretrainResult
+    from peephole.training.language.run import pretrain as pretrain
     from peephole.training.progress import Bars as Bars
     from peephole.training.progress import Lines as Lines
     from peephole.training.progress import Progress as Progress
@@ -27,8 +31,11 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Bars": "progress",
+    "LanguageRecipe": "language.recipe",
     "Lines": "progress",
     "Pass": "state",
+    "PretrainRequest": "language.request",
+    "PretrainResult": "language.request",
     "Progress": "progress",
     "Recipe": "recipe",
     "Setting": "setting",
@@ -37,14 +44,18 @@ _HOMES = {
     "TrainingDiverged": "request",
     "TrainingInterrupted": "request",
     "make_progress": "progress",
+    "pretrain": "language.run",
     "settings": "recipe",
     "train": "run",
 }
 
 __all__ = [
     "Bars",
+    "LanguageRecipe",
     "Lines",
     "Pass",
+    "PretrainRequest",
+    "PretrainResult",
     "Progress",
     "Recipe",
     "Setting",
@@ -53,13 +64,14 @@ __all__ = [
     "TrainingDiverged",
     "TrainingInterrupted",
     "make_progress",
+    "pretrain",
     "settings",
     "train",
 ]
 
 
 def __getattr__(name: str) -> object:
-    if name == "train":
+    if name in ("pretrain", "train"):
         require("torch", extra="train", purpose="training")
     if name in _HOMES:
         return getattr(importlib.import_module(f"peephole.training.{_HOMES[name]}"), name)

@@ -19,7 +19,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Generic, Protocol, TypeVar, cast
 
 import safetensors.torch
 from safetensors import SafetensorError
@@ -28,7 +28,6 @@ from torch import Tensor
 from peephole.classifier.strict_json import read_json
 from peephole.errors import ModelError
 from peephole.files import sync_folder, write_synced
-from peephole.training.state import State
 
 FORMAT = "peephole training checkpoint"
 VERSION = 1
@@ -38,8 +37,24 @@ _PARTIAL = re.compile(r"checkpoint-\d{8}\.partial")
 _START_AGAIN = "to start again from the beginning, remove the checkpoint's folder"
 
 
+class RunState(Protocol):
+    """Where a run is: what a checkpoint keeps beside tensors."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values."""
+        ...
+
+    @classmethod
+    def from_json(cls: type[S], values: Any, *, where: str) -> S:
+        """Rebuild a state."""
+        ...
+
+
+S = TypeVar("S", bound=RunState)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
-class Checkpoint:
+class Checkpoint(Generic[S]):
     """What a checkpoint holds.
 
     Args:
@@ -51,7 +66,7 @@ class Checkpoint:
         path: the folder that it was read from.
     """
 
-    state: State
+    state: S
     run: Mapping[str, Any]
     tokenizer: str
     tensors: Mapping[str, Tensor]
@@ -69,7 +84,7 @@ def checkpoint_folder(output: Path) -> Path:
 
 
 def save_checkpoint(
-    folder: Path, state: State, run: Mapping[str, Any], tokenizer: str, tensors: Mapping[str, Tensor]
+    folder: Path, state: RunState, run: Mapping[str, Any], tokenizer: str, tensors: Mapping[str, Tensor]
 ) -> Path:
     """Write a checkpoint into `folder` and remove the one before it; return the path of the new one."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -100,8 +115,12 @@ def save_checkpoint(
     return final
 
 
-def load_checkpoint(folder: Path) -> Checkpoint | None:
+def load_checkpoint(folder: Path, kind: type[S]) -> Checkpoint[S] | None:
     """Read the newest checkpoint in `folder`, or return None where there is none.
+
+    Args:
+        folder: where the checkpoints stand.
+        kind: class of the state that it holds.
 
     Raises:
         ModelError: a file is missing, damaged or of another format; the message names the file and the field.
@@ -119,7 +138,7 @@ def load_checkpoint(folder: Path) -> Checkpoint | None:
         tensors = safetensors.torch.load(content)
     except SafetensorError as error:
         raise ModelError(f"{path / TENSORS}: not a safetensors file; {error}", hint=_START_AGAIN) from error
-    state = State.from_json(header["state"], where=f"{path / STATE}: state")
+    state = kind.from_json(header["state"], where=f"{path / STATE}: state")
     return Checkpoint(state, header["run"], tokenizer.decode(), tensors, path)
 
 

@@ -4,14 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
+
+from torch import Tensor
 
 from peephole.errors import OptionError
-from peephole.training.checkpoint import Checkpoint, remove_checkpoints, save_checkpoint
-from peephole.training.learner import Learner
-from peephole.training.recipe import Recipe
+from peephole.training.checkpoint import Checkpoint, RunState, remove_checkpoints, save_checkpoint
+from peephole.training.recipe_base import Settings
 from peephole.training.request import TrainingInterrupted
-from peephole.training.state import State
+
+
+class Kept(Protocol):
+    """What is kept: a network while it learns."""
+
+    @property
+    def state(self) -> RunState:
+        """Where the run is."""
+        ...
+
+    def tensors(self) -> Mapping[str, Tensor]:
+        """Return every tensor that a resumed run needs."""
+        ...
 
 
 class Keeper:
@@ -34,7 +47,7 @@ class Keeper:
         self._tokenizer = tokenizer
         self._writes = writes
 
-    def save(self, learner: Learner) -> None:
+    def save(self, learner: Kept) -> None:
         """Write a checkpoint; the one before it is removed when this one is in place."""
         tensors = learner.tensors()
         if self._writes:
@@ -45,17 +58,17 @@ class Keeper:
         if self._writes:
             remove_checkpoints(self.folder)
 
-    def interrupted(self, state: State) -> TrainingInterrupted:
+    def interrupted(self, step: int) -> TrainingInterrupted:
         """Return the exception that ends a session whose checkpoint was just written."""
         return TrainingInterrupted(
-            f"training was stopped after {state.step:,} steps; everything is kept in {self.folder}\n"
+            f"training was stopped after {step:,} steps; everything is kept in {self.folder}\n"
             "hint: run the same command with --resume (resume=True in Python) to go on where it stopped",
             checkpoint=self.folder,
         )
 
 
 def run_facts(
-    recipe: Recipe,
+    recipe: Settings,
     digest: str,
     labels: tuple[str, ...],
     machine: Mapping[str, Any],
@@ -79,7 +92,7 @@ def run_facts(
     }
 
 
-def check_same_run(checkpoint: Checkpoint, run: Mapping[str, Any]) -> list[str]:
+def check_same_run(checkpoint: Checkpoint[Any], run: Mapping[str, Any]) -> list[str]:
     """Compare a checkpoint with the run that would go on from it.
 
     Returns:

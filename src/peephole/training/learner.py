@@ -3,39 +3,96 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from peephole.errors import ModelError
-from peephole.nn.classifier import ClassifierModule
 from peephole.training.average import update_average
+from peephole.training.checkpoint import RunState
 from peephole.training.machine import Machine
-from peephole.training.recipe import Recipe
-from peephole.training.state import State
 
 _MOMENTS = {"moment1": "exp_avg", "moment2": "exp_avg_sq", "steps": "step"}  # ours: what AdamW calls it
 
 
-class Learner:
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How a parameter learns.
+
+    Args:
+        share: its learning rate as a share of the run's, in [0, 1].
+        first_step: the step from which it learns, at least 0; before that it stays as it is.
+    """
+
+    share: float = 1.0
+    first_step: int = 0
+
+
+class Optimising(Protocol):
+    """The settings that a learner needs; every recipe has them."""
+
+    @property
+    def learning_rate(self) -> float: ...  # noqa: D102
+    @property
+    def momentum(self) -> float: ...  # noqa: D102
+    @property
+    def second_momentum(self) -> float: ...  # noqa: D102
+    @property
+    def weight_decay(self) -> float: ...  # noqa: D102
+    @property
+    def clip(self) -> float: ...  # noqa: D102
+    @property
+    def average(self) -> float: ...  # noqa: D102
+    @property
+    def evaluate(self) -> str: ...  # noqa: D102
+
+
+class Running(RunState, Protocol):
+    """Where a run is, as far as a learner must know."""
+
+    step: int
+    loss_scale: float
+    loss_scale_steps: int
+
+
+M = TypeVar("M", bound=nn.Module)
+R = TypeVar("R", bound=Running)
+
+
+class Learner(Generic[M, R]):
     """All that changes while a network is trained; a checkpoint is `state` and `tensors()`.
 
     Args:
         model: the network with its first weights; moved to the machine's device.
         recipe: learning rate, betas, weight decay and average.
         machine: device and processes; every process begins with the main process's weights.
+        state: where the run is, before its first step.
+        paces: how some parameters learn, by name; the others learn at the full rate from the first step.
     """
 
-    def __init__(self, model: ClassifierModule, recipe: Recipe, machine: Machine) -> None:
+    def __init__(
+        self,
+        model: M,
+        recipe: Optimising,
+        machine: Machine,
+        state: R,
+        paces: Mapping[str, Pace] | None = None,
+    ) -> None:
         self.model = model.to(machine.device)
         self.parameters = dict(model.named_parameters())
         machine.share_weights(list(self.parameters.values()))
+        groups: dict[Pace, list[str]] = {}
+        for name in self.parameters:
+            groups.setdefault((paces or {}).get(name, Pace()), []).append(name)
+        self._paces = list(groups)
+        self._in_order = [name for names in groups.values() for name in names]
         self.optimizer: Any = machine.accelerator.prepare(
             torch.optim.AdamW(
-                self.parameters.values(),
+                [{"params": [self.parameters[name] for name in names]} for names in groups.values()],
                 lr=recipe.learning_rate,
                 betas=(recipe.momentum, recipe.second_momentum),
                 weight_decay=recipe.weight_decay,
@@ -44,7 +101,7 @@ class Learner:
         )
         self.average = {name: weight.detach().clone() for name, weight in self.parameters.items()}
         self.best = {name: weight.detach().clone() for name, weight in self.parameters.items()}
-        self.state = State()
+        self.state: R = state
         self._recipe = recipe
         self._machine = machine
 
@@ -58,8 +115,8 @@ class Learner:
     def step(self, learning_rate: float) -> float:
         """Take one optimiser step with the gradients that are there; return their norm before clipping."""
         weights = list(self.parameters.values())
-        for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate
+        for pace, group in zip(self._paces, self.optimizer.param_groups, strict=True):
+            group["lr"] = learning_rate * pace.share if self.state.step >= pace.first_step else 0.0
         self._machine.share_gradients(weights)
         norm = float(self._machine.accelerator.clip_grad_norm_(weights, self._recipe.clip))
         self.optimizer.step()
@@ -90,7 +147,7 @@ class Learner:
             self.state.loss_scale_steps = int(values["_growth_tracker"])
         return tensors
 
-    def restore(self, state: State, tensors: Mapping[str, Tensor], *, where: str) -> None:
+    def restore(self, state: R, tensors: Mapping[str, Tensor], *, where: str) -> None:
         """Go back to where a checkpoint was written.
 
         Args:
@@ -121,7 +178,7 @@ class Learner:
         saved = self.optimizer.state_dict()
         moments = {
             index: {key: tensors[f"{kind}/{name}"].clone().to(device) for kind, key in _MOMENTS.items()}
-            for index, name in enumerate(self.parameters)
+            for index, name in enumerate(self._in_order)
         }
         if (
             state.step

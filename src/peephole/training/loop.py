@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 from torch import Tensor
 
+from peephole.nn.classifier import ClassifierModule
 from peephole.training.adversarial import adversarial_step
 from peephole.training.batches import Batch, Rows, gather
 from peephole.training.chance import guessing_advice, is_guessing
@@ -47,7 +48,7 @@ class Fitted:
 
 
 def fit(
-    learner: Learner,
+    learner: Learner[ClassifierModule, State],
     data: Prepared,
     plan: Sequence[Sequence[Rows]],
     machine: Machine,
@@ -78,13 +79,13 @@ def fit(
     guess = guesser_loss(train.labels, len(data.labels), recipe.label_smoothing, balance)
     steps = sum(len(batches) for batches in plan) // machine.processes
     schedule = OneCycle(recipe.learning_rate, steps, recipe.warmup)
-    meter = Meter(state, steps, machine.processes)
+    meter = Meter(state, lambda: state.epoch + 1, steps, machine.processes)
     warned = False
     progress.start(Plan(steps, state.step, len(plan), recipe.score))
 
     def stop_if_interrupted() -> None:
         if machine.agree(interrupts.received):
-            raise keeper.interrupted(state)
+            raise keeper.interrupted(state.step)
 
     def listen(done: int, texts: int) -> None:
         progress.judge(done, texts)
@@ -153,7 +154,13 @@ def fit(
 
 
 def add_gradients(
-    learner: Learner, batch: Batch, weights: Tensor | None, recipe: Recipe, machine: Machine, *, noisy: bool
+    learner: Learner[ClassifierModule, State],
+    batch: Batch,
+    weights: Tensor | None,
+    recipe: Recipe,
+    machine: Machine,
+    *,
+    noisy: bool,
 ) -> float:
     """Add the gradients of a batch's loss to the parameters, and return the loss, in nats.
 
@@ -190,7 +197,9 @@ def out_of_patience(state: State, recipe: Recipe) -> bool:
 
 
 def better_of_two(
-    learner: Learner, recipe: Recipe, judge_weights: Callable[[Mapping[str, Tensor]], Judgement]
+    learner: Learner[ClassifierModule, State],
+    recipe: Recipe,
+    judge_weights: Callable[[Mapping[str, Tensor]], Judgement],
 ) -> Fitted:
     """Return the better of the best pass's weights and the present ones, for a run that is out of time."""
     present = judge_weights(learner.candidate)

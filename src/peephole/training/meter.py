@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Callable
+from typing import Protocol
 
 from peephole.training.progress import StepReport
-from peephole.training.state import State
+
+
+class Timed(Protocol):
+    """Where a run stands, as far as its speed goes."""
+
+    step: int
+    tokens: int
+    seconds: float
 
 
 class Meter:
@@ -14,12 +23,14 @@ class Meter:
 
     Args:
         state: where the run stands; read at each report.
+        epoch: tells the number of the current pass, from 1.
         steps: steps of the whole run.
         processes: how many processes train, each with about as many tokens as this one.
     """
 
-    def __init__(self, state: State, steps: int, processes: int = 1) -> None:
+    def __init__(self, state: Timed, epoch: Callable[[], int], steps: int, processes: int = 1) -> None:
         self._state = state
+        self._epoch = epoch
         self._steps = steps
         self._processes = processes
         self._began = time.monotonic()
@@ -38,7 +49,7 @@ class Meter:
         state = self._state
         return StepReport(
             step=state.step,
-            epoch=state.epoch + 1,
+            epoch=self._epoch(),
             loss=sum(self._recent) / len(self._recent),
             learning_rate=learning_rate,
             tokens_per_second=self._processes * (state.tokens - self._tokens) / spent,

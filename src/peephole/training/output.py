@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from peephole.classifier import load
@@ -12,25 +13,30 @@ from peephole.training.request import TrainRequest, TrainResult
 from peephole.training.state import Pass
 
 
-def check_output(request: TrainRequest) -> None:
+def check_output(output: Path, *, resume: bool, what: str = "train") -> None:
     """Refuse an output that holds something, unless the run goes on from its own checkpoint.
+
+    Args:
+        output: the folder that is to be written.
+        resume: whether the run goes on from a checkpoint.
+        what: the command, for messages.
 
     Raises:
         OptionError: the output is a file, or something is in it or left beside it by an earlier run.
     """
-    output, checkpoints = request.output, checkpoint_folder(request.output)
+    checkpoints = checkpoint_folder(output)
     if output.exists() and not output.is_dir():
-        raise OptionError(f"train: the output must be a folder; got the file {output}")
-    if request.resume:
+        raise OptionError(f"{what}: the output must be a folder; got the file {output}")
+    if resume:
         return
     if has_checkpoint(checkpoints):
         raise OptionError(
-            f"train: {checkpoints} holds the checkpoint of a run that did not end",
+            f"{what}: {checkpoints} holds the checkpoint of a run that did not end",
             hint="go on with it (--resume, resume=True in Python), remove it, or give another output",
         )
     if output.is_dir() and any(output.iterdir()):
         raise OptionError(
-            f"train: the output must be a new or empty folder; got {output}, which is not empty",
+            f"{what}: the output must be a new or empty folder; got {output}, which is not empty",
             hint="give another output, or remove what is there",
         )
 

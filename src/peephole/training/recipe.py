@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, cast
 
 from peephole import cells
-from peephole.errors import OptionError, nearest
-from peephole.training.setting import Setting, problem_with, setting
+from peephole.training.recipe_base import Settings, meanings
+from peephole.training.setting import Setting, setting
 
 _POOLING = ("max", "mean", "last")
 _SHARE = {"low": 0.0, "high": 0.95}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recipe:
+class Recipe(Settings):
     """Every setting of a training run. The defaults train a bidirectional LSTM on reviews.
 
     A setting that is None is chosen from the size of the corpus (`peephole.training.sizes`), so that one
@@ -85,6 +83,15 @@ class Recipe:
     momentum: float = setting(0.9, "AdamW's first beta", low=0, high=0.9999)
     second_momentum: float = setting(0.99, "AdamW's second beta", low=0, high=0.99999)
     warmup: float = setting(0.2, "share of the steps in which the learning rate rises", **_SHARE)
+    pretrained_rate: float = setting(
+        0.4, "learning rate of what a language model brought, as a share of the peak", low=0, high=1
+    )
+    layer_rate: float = setting(
+        1.0, "learning rate of a pretrained layer, as a share of the one above it", low=0, high=1
+    )
+    unfreeze: float = setting(
+        0.0, "share of the steps until all pretrained layers learn, the highest first", low=0, high=1
+    )
     clip: float = setting(1.0, "largest norm of a gradient", low=0, high=1e6, above=True)
     epochs: int | None = setting(None, "passes over the texts", low=1, high=10_000, optional=True)
     batch_tokens: int | None = setting(
@@ -101,18 +108,10 @@ class Recipe:
     seed: int = setting(1, "seed of every random number", low=0, high=2**31 - 1)
 
     def __post_init__(self) -> None:
-        # JSON has lists, and a caller's dict may change later
-        if isinstance(pooling := cast("Any", self.pooling), list):
-            object.__setattr__(self, "pooling", tuple(cast("list[str]", pooling)))
-        if isinstance(options := cast("Any", self.cell_options), Mapping):
-            object.__setattr__(self, "cell_options", dict(cast("Mapping[str, str]", options)))
-        named = [(field.name, problem_with(field, getattr(self, field.name))) for field in _fields()]
-        problems = [f"{name}: {problem}" for name, problem in named if problem] or self._contradictions()
-        if problems:
-            count = "one setting" if len(problems) == 1 else f"{len(problems)} settings"
-            raise OptionError("\n  ".join([f"recipe: {count} cannot be used", *problems]))
+        self.check("recipe")
 
-    def _contradictions(self) -> list[str]:
+    def contradictions(self) -> list[str]:
+        """Return what is wrong between settings, each of which may be had."""
         problems: list[str] = []
         if self.head_tokens > self.max_length:
             problems.append(f"head_tokens: at most max_length; got {self.head_tokens} and {self.max_length}")
@@ -122,53 +121,6 @@ class Recipe:
             problems.append(f"pooling: names each kind once; got {list(self.pooling)!r}")
         return problems
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the settings as plain values for JSON, in the order they are declared."""
-        values = {field.name: getattr(self, field.name) for field in _fields()}
-        return {**values, "pooling": list(self.pooling), "cell_options": dict(self.cell_options)}
-
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any], *, where: str = "recipe") -> Recipe:
-        """Build a recipe from `to_json`'s values; a setting that is left out has its default.
-
-        Args:
-            values: settings by name.
-            where: what a message calls the source, for example a file's name.
-
-        Raises:
-            OptionError: a name is unknown, or a value cannot be used.
-
-        Example:
-            >>> Recipe.from_json({"hiden_size": 64})
-            Traceback (most recent call last):
-                ...
-            peephole.errors.OptionError: recipe: unknown setting 'hiden_size' (did you mean 'hidden_size'?)
-        """
-        known = [field.name for field in _fields()]
-        unknown = [f"{name!r}{nearest(name, known)}" for name in values if name not in known]
-        if unknown:
-            plural = "s" if len(unknown) > 1 else ""
-            raise OptionError(f"{where}: unknown setting{plural} {', '.join(unknown)}")
-        return cls(**dict(values))
-
-    def differences(self, other: Recipe) -> list[str]:
-        """Name the settings in which two recipes differ, as ``name: ours, theirs``.
-
-        Example:
-            >>> Recipe(seed=1).differences(Recipe(seed=2))
-            ['seed: 1, 2']
-        """
-        theirs = other.to_json()
-        return [
-            f"{name}: {ours!r}, {theirs[name]!r}"
-            for name, ours in self.to_json().items()
-            if ours != theirs[name]
-        ]
-
-
-def _fields() -> tuple[dataclasses.Field[Any], ...]:
-    return dataclasses.fields(Recipe)
-
 
 def settings() -> dict[str, Setting]:
     """Return what every setting of the recipe means, by its name, in the order they are declared.
@@ -177,4 +129,4 @@ def settings() -> dict[str, Setting]:
         >>> settings()["clip"].range
         'above 0 and at most 1e+06'
     """
-    return {field.name: field.metadata["setting"] for field in _fields()}
+    return meanings(Recipe)

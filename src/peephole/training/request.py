@@ -32,6 +32,7 @@ class TrainRequest:
         time_budget: stop in good order after so many seconds, above 0, counted from the call; None never stops.
         checkpoint_steps: steps between two checkpoints, at least 1; does not change the result.
         tensorboard: folder for TensorBoard's files, or None.
+        language_model: folder of `pretrain`, whose tokens, vectors and recurrent layers the run starts from, or None.
         word_vectors: file of word vectors (GloVe's or word2vec's text format, ``.gz`` too), or None.
         cpu: do not use a GPU.
         command: the command line, for the model card.
@@ -55,6 +56,7 @@ class TrainRequest:
     time_budget: float | None = None
     checkpoint_steps: int = 200
     tensorboard: Path | None = None
+    language_model: Path | None = None
     word_vectors: Path | None = None
     cpu: bool = False
     command: str = ""
@@ -75,6 +77,10 @@ class TrainRequest:
             problems.append(f"time_budget must be above 0 seconds; got {self.time_budget!r}")
         if self.checkpoint_steps < 1:
             problems.append(f"checkpoint_steps must be at least 1; got {self.checkpoint_steps!r}")
+        if self.language_model is not None and self.word_vectors is not None:
+            problems.append(
+                "language_model and word_vectors both give the tokens' vectors: one of them may be given"
+            )
         if problems:
             raise OptionError("\n  ".join(["train: this request cannot be met", *problems]))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from typing import Any
 
 import torch
@@ -15,6 +16,8 @@ from peephole.ops import choose_backend
 from peephole.training.checkpoint import TENSORS, checkpoint_folder, load_checkpoint
 from peephole.training.finish import write_model
 from peephole.training.keeper import Keeper, check_same_run, run_facts
+from peephole.training.language.folder import WEIGHTS, Language, load_language
+from peephole.training.language.start import adapt_recipe, paces, start_weights
 from peephole.training.learner import Learner
 from peephole.training.loop import fit
 from peephole.training.machine import Machine
@@ -25,6 +28,7 @@ from peephole.training.prepare import prepare
 from peephole.training.progress import Progress, Several, make_progress
 from peephole.training.recipe import Recipe
 from peephole.training.request import TrainingInterrupted, TrainRequest, TrainResult
+from peephole.training.state import State
 from peephole.training.stopping import Clock, Interrupts
 from peephole.training.tensorboard import TensorBoard
 
@@ -60,14 +64,17 @@ def train(request: TrainRequest, *, progress: Progress | None = None) -> TrainRe
         ('complete', ['README.md', 'config.json', 'model.safetensors', 'tokenizer.json'])
     """
     clock = Clock(request.time_budget)
-    check_output(request)
+    check_output(request.output, resume=request.resume)
+    language = None if request.language_model is None else load_language(request.language_model)
+    if language is not None:
+        request = dataclasses.replace(request, recipe=adapt_recipe(request.recipe, language))
     if before := finished_before(request):
         return before
     machine = Machine(request.recipe.precision, cpu=request.cpu)
     listener = _listener(request, machine, progress)
     try:
         with torch.random.fork_rng():  # the caller's generator stays as it was
-            return _train(request, machine, listener, clock)
+            return _train(request, language, machine, listener, clock)
     except TrainingInterrupted:
         raise
     except KeyboardInterrupt:
@@ -80,12 +87,16 @@ def train(request: TrainRequest, *, progress: Progress | None = None) -> TrainRe
         listener.stop()
 
 
-def _train(request: TrainRequest, machine: Machine, progress: Progress, clock: Clock) -> TrainResult:
+def _train(
+    request: TrainRequest, language: Language | None, machine: Machine, progress: Progress, clock: Clock
+) -> TrainResult:
     checkpoints = checkpoint_folder(request.output)
-    checkpoint = load_checkpoint(checkpoints) if request.resume else None
+    checkpoint = load_checkpoint(checkpoints, State) if request.resume else None
     tokenizer = (
         None if checkpoint is None else Tokenizer.from_json(checkpoint.tokenizer, where=str(checkpoint.path))
     )
+    if language is not None:
+        tokenizer = language.tokenizer
     data = prepare(request, progress, machine, tokenizer)
     run = run_facts(
         request.recipe, data.digest, data.labels, _machine_facts(machine, request.recipe), _options(request)
@@ -98,9 +109,13 @@ def _train(request: TrainRequest, machine: Machine, progress: Progress, clock: C
     data = dataclasses.replace(data, recipe=dataclasses.replace(data.recipe, epochs=len(plan)))
     config = make_config(data.recipe, data.tokenizer.vocabulary_size, data.labels)
     network = make_network(config, data.recipe)
-    if checkpoint is None and machine.is_main:
+    steps = sum(map(len, plan)) // machine.processes
+    if language is not None:
+        start_weights(network, language)
+    elif checkpoint is None and machine.is_main:
         start_vectors(network, data, request.word_vectors, progress)
-    learner = Learner(network, data.recipe, machine)
+    pace = None if language is None else paces(network, data.recipe, steps)
+    learner = Learner(network, data.recipe, machine, State(), pace)
     keeper = Keeper(
         checkpoints, run, data.tokenizer.to_json(), request.checkpoint_steps, writes=machine.is_main
     )
@@ -109,7 +124,6 @@ def _train(request: TrainRequest, machine: Machine, progress: Progress, clock: C
     else:
         learner.restore(checkpoint.state, checkpoint.tensors, where=str(checkpoint.path / TENSORS))
         progress.note(f"going on after {checkpoint.state.step:,} steps")
-    steps = sum(map(len, plan)) // machine.processes
     progress.note(f"{config.parameters():,} parameters, {len(plan)} epochs, {steps:,} steps")
 
     with Interrupts() as interrupts:
@@ -165,9 +179,12 @@ def _machine_facts(machine: Machine, recipe: Recipe) -> dict[str, Any]:
 
 def _options(request: TrainRequest) -> dict[str, Any]:
     """Return what decides the result besides recipe and texts."""
-    vectors = request.word_vectors
-    if vectors is None:
-        return {"word_vectors": None}
-    if not vectors.is_file():
-        raise OptionError(f"train: word_vectors must be a file; got {vectors}")
-    return {"word_vectors": [vectors.name, vectors.stat().st_size]}
+    options: dict[str, Any] = {"word_vectors": None, "language_model": None}
+    if request.language_model is not None:
+        weights = request.language_model / WEIGHTS
+        options["language_model"] = hashlib.sha256(weights.read_bytes()).hexdigest()
+    if (vectors := request.word_vectors) is not None:
+        if not vectors.is_file():
+            raise OptionError(f"train: word_vectors must be a file; got {vectors}")
+        options["word_vectors"] = [vectors.name, vectors.stat().st_size]
+    return options

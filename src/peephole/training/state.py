@@ -93,12 +93,12 @@ class State:
             >>> State.from_json(state.to_json(), where="state") == state
             True
         """
-        fields = _checked(cls, values, where)
+        fields = checked_fields(cls, values, where)
         lines = fields["history"]
         if not isinstance(lines, list):
             raise ModelError(f"{where}.history: must be a list; got {lines!r}")
         history = [
-            Pass(**_checked(Pass, line, f"{where}.history[{index}]"))
+            Pass(**checked_fields(Pass, line, f"{where}.history[{index}]"))
             for index, line in enumerate(cast("list[Any]", lines))
         ]
         if fields["best_epoch"] > len(history):
@@ -109,8 +109,12 @@ class State:
         return cls(**fields)
 
 
-def _checked(kind: type[Any], values: Any, where: str) -> dict[str, Any]:
-    """Return `values` if they are the fields of a dataclass with numbers of the right type, at least 0."""
+def checked_fields(kind: type[Any], values: Any, where: str) -> dict[str, Any]:
+    """Return `values` if they are the fields of a dataclass with numbers of the right type, at least 0.
+
+    Raises:
+        ModelError: a field is missing or unknown, or a number is of the wrong type, negative or not finite.
+    """
     fields = {item.name: str(item.type) for item in dataclasses.fields(kind)}
     given = cast("dict[str, Any]", values) if isinstance(values, dict) else {}
     if set(given) != set(fields):

@@ -1,0 +1,126 @@
+"""``peephole pretrain``: from texts without labels to a language model's folder."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from peephole.cli import output
+from peephole.cli.guard import say
+from peephole.cli.options import DATA, Format, Json, SkipBad, TextColumn, Where, conditions, seconds
+from peephole.cli.recipe_options import with_recipe
+from peephole.training import LanguageRecipe
+
+if TYPE_CHECKING:
+    from peephole.training import PretrainResult
+
+_RUN = "Running"
+
+
+@with_recipe(LanguageRecipe)
+def pretrain(
+    data: Annotated[
+        list[str],
+        typer.Argument(
+            help="Texts, with or without labels: files, folders, - or hf:NAME", show_default=False
+        ),
+    ],
+    out: Annotated[
+        Path,
+        typer.Option("--output", "-o", metavar="LM", help="Folder of the language model", show_default=False),
+    ],
+    recipe: LanguageRecipe,
+    text_column: TextColumn = None,
+    group_column: Annotated[
+        str | None,
+        typer.Option(
+            help="Column whose groups are held out whole, such as the film of a review", rich_help_panel=DATA
+        ),
+    ] = None,
+    where: Where = None,
+    format: Format = None,
+    skip_bad: SkipBad = False,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume", help="Go on where an earlier run of this output stopped", rich_help_panel=_RUN
+        ),
+    ] = False,
+    time_budget: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Stop in good order after 90s, 10m or 2h", rich_help_panel=_RUN),
+    ] = None,
+    checkpoint_steps: Annotated[
+        int,
+        typer.Option(
+            min=1, help="Steps between checkpoints; does not change the result", rich_help_panel=_RUN
+        ),
+    ] = 500,
+    judge_steps: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Steps between judgements on held-out texts; four in a run if left out",
+            rich_help_panel=_RUN,
+        ),
+    ] = None,
+    cpu: Annotated[bool, typer.Option("--cpu", help="Do not use a GPU", rich_help_panel=_RUN)] = False,
+    as_json: Json = False,
+) -> None:
+    """Learn a language from texts without labels, as a start for classifiers: `peephole train --from LM`.
+
+    peephole pretrain reviews.txt --output my-language
+    """
+    from peephole.training import PretrainRequest
+    from peephole.training import pretrain as run
+
+    request = PretrainRequest(
+        sources=tuple(data),
+        output=out,
+        recipe=recipe,
+        text_column=text_column,
+        group_column=group_column,
+        where=conditions(where),
+        format=format,
+        skip_bad=skip_bad,
+        resume=resume,
+        time_budget=None if time_budget is None else seconds(time_budget),
+        checkpoint_steps=checkpoint_steps,
+        judge_steps=judge_steps,
+        cpu=cpu,
+        command=shlex.join(["peephole", *sys.argv[1:]]),
+    )
+    result = run(request)
+    if as_json:
+        output.print_json(summary(result))
+    else:
+        print_result(result)
+
+
+def summary(result: PretrainResult) -> dict[str, object]:
+    """Return what a run brought, for ``--json``."""
+    return {
+        "output": str(result.output),
+        "ending": result.ending,
+        "seconds": round(result.seconds, 1),
+        "metrics": dict(result.metrics),
+        "data": dict(result.data),
+        "notes": list(result.notes),
+    }
+
+
+def print_result(result: PretrainResult) -> None:
+    """Print what a run brought, and what to type next."""
+    if result.metrics:
+        typer.echo(
+            f"held-out loss {result.metrics['nats_per_token']:.3f} nats a token, perplexity "
+            f"{result.metrics['perplexity']:.1f}; {result.seconds / 60:.1f} minutes of training"
+        )
+    for note in result.notes:
+        say(note)
+    typer.echo(f"language model: {result.output}")
+    typer.echo(f"next:  peephole train TEXTS --from {shlex.quote(str(result.output))} --output MODEL")

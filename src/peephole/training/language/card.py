@@ -1,0 +1,53 @@
+"""The model card of a language model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+_CARD = """# {name}
+
+A language model of Peephole: {what} It is a start for classifiers:
+
+```bash
+peephole train TEXTS --from {name} --output MODEL
+```
+
+- {parameters:,} parameters: {cell}, {layers} layer{s} of {hidden_size} units, vectors of {embedding} features
+- {vocabulary:,} tokens
+- {training:,} training texts ({training_tokens:,} tokens), {held_out:,} held out
+- held-out loss {nats:.3f} nats a token, perplexity {perplexity:.1f}
+
+Trained by
+
+```bash
+{command}
+```
+"""
+
+
+def language_card(config: Mapping[str, Any], name: str, parameters: int) -> str:
+    """Return the text of README.md in a language model's folder.
+
+    Args:
+        config: what `language_model.json` holds.
+        name: the folder's name.
+        parameters: how many numbers the model has.
+    """
+    recipe, data, held_out = config["recipe"], config["data"], config["metrics"]["held_out"]
+    what = (
+        "one network tells each next token, another each token before."
+        if recipe["directions"] == "both"
+        else "it tells each next token."
+    )
+    return _CARD.format(
+        name=name,
+        what=what,
+        parameters=parameters,
+        s="" if recipe["layers"] == 1 else "s",
+        nats=held_out["nats_per_token"],
+        perplexity=held_out["perplexity"],
+        command=data["command"] or "(called from Python)",
+        **{key: recipe[key] for key in ("cell", "layers", "hidden_size", "embedding")},
+        **{key: data[key] for key in ("vocabulary", "training", "training_tokens", "held_out")},
+    )

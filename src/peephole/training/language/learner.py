@@ -1,0 +1,44 @@
+"""The language model while it learns: what every learner has, and the states that windows hand on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from peephole.training.language.network import LanguageModel
+from peephole.training.language.recipe import LanguageRecipe
+from peephole.training.language.state import LanguageState
+from peephole.training.learner import Learner
+from peephole.training.machine import Machine
+
+
+class LanguageLearner(Learner[LanguageModel, LanguageState]):
+    """All that changes while a language model is trained.
+
+    Args:
+        model: the network with its first weights.
+        recipe: learning rate, betas, weight decay and average.
+        machine: device and processes.
+        streams: streams of this process.
+    """
+
+    def __init__(self, model: LanguageModel, recipe: LanguageRecipe, machine: Machine, streams: int) -> None:
+        super().__init__(model, recipe, machine, LanguageState())
+        self._streams = streams
+        self.carried = self.model.begin(streams)
+
+    def forget(self) -> None:
+        """Set the carried states to zero, as before the first step of a pass."""
+        self.carried = self.model.begin(self._streams)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return every tensor that a resumed run needs, the carried states among them."""
+        carried = {f"carried/{index}": state for index, state in enumerate(self.carried)}
+        return super().tensors() | carried
+
+    def restore(self, state: LanguageState, tensors: Mapping[str, Tensor], *, where: str) -> None:
+        """Go back to where a checkpoint was written."""
+        super().restore(state, tensors, where=where)
+        device = self.model.bias.device
+        self.carried = [tensors[f"carried/{index}"].to(device) for index in range(len(self.carried))]

@@ -11,8 +11,22 @@ import pytest
 
 from peephole.training import LanguageRecipe, PretrainRequest
 
-WORDS = tuple(
-    ["the", "old", "cat", "sat", "on", "a", "warm", "mat", "and", "saw", "two", "small", "dogs", "run", "by"]
+WORDS = (
+    "the",
+    "old",
+    "cat",
+    "sat",
+    "on",
+    "a",
+    "warm",
+    "mat",
+    "and",
+    "saw",
+    "two",
+    "small",
+    "dogs",
+    "run",
+    "by",
 )
 
 

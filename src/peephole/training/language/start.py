@@ -27,7 +27,7 @@ def adapt_recipe(recipe: Recipe, language: Language) -> Recipe:
     theirs = language.recipe
     wanted: dict[str, Any] = {name: getattr(theirs, name) for name in _SAME}
     wanted |= {
-        "vocabulary": language.tokenizer.vocabulary_size,
+        "vocabulary": theirs.vocabulary,
         "bidirectional": theirs.directions == "both",
     }
     default = Recipe()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -10,13 +11,21 @@ import typer
 from peephole.cli import output
 from peephole.cli.guard import FAILED, say
 from peephole.cli.options import Format, Json, LabelColumn, SkipBad, TextColumn, Where, conditions
+from peephole.errors import OptionError
+
+BEHAVIOUR = "Behaviour"
 
 
 def evaluate(
-    model: Annotated[str, typer.Argument(help="Model folder", show_default=False)],
+    model: Annotated[str | None, typer.Argument(help="Model folder", show_default=False)] = None,
     data: Annotated[
-        list[str], typer.Argument(help="Labelled texts: files, folders, - or hf:NAME", show_default=False)
-    ],
+        list[str] | None,
+        typer.Argument(help="Labelled texts: files, folders, - or hf:NAME", show_default=False),
+    ] = None,
+    named_model: Annotated[
+        str | None,
+        typer.Option("--model", "-m", metavar="MODEL", help="Model folder; all arguments are then data"),
+    ] = None,
     text_column: TextColumn = None,
     label_column: LabelColumn = None,
     where: Where = None,
@@ -39,11 +48,58 @@ def evaluate(
         typer.Option(min=0.0, max=1.0, metavar="SHARE", help="Exit with status 1 below this accuracy"),
     ] = None,
     as_json: Json = False,
+    behaviour: Annotated[
+        bool,
+        typer.Option(
+            "--behaviour",
+            help="On the behaviour suite in place of data: negation, contrast and their like, by capability",
+            rich_help_panel=BEHAVIOUR,
+        ),
+    ] = False,
+    positive: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LABEL", help="The label that means praise [default: by name]", rich_help_panel=BEHAVIOUR
+        ),
+    ] = None,
+    negative: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LABEL", help="The label that means blame [default: by name]", rich_help_panel=BEHAVIOUR
+        ),
+    ] = None,
+    verbose: Annotated[
+        bool,
+        typer.Option("--verbose", help="List the texts that were not passed, too", rich_help_panel=BEHAVIOUR),
+    ] = False,
 ) -> None:
     """Score a model: accuracy with its interval, F1 by class, confusion, calibration.
 
     peephole evaluate my-model reviews.csv --html report.html --errors wrong.csv
+
+    peephole evaluate my-model --behaviour --verbose
     """
+    model, data = _model_and_data(model, data or [], named_model)
+    if behaviour:
+        for_data = {
+            "DATA": data,
+            "--text-column": text_column,
+            "--label-column": label_column,
+            "--where": where,
+            "--format": format,
+            "--skip-bad": skip_bad,
+            "--development": development,
+            "--html": html,
+        }
+        _refuse(for_data, "cannot be used with --behaviour, which brings its own texts")
+        _evaluate_behaviour(model, positive, negative, errors, min_accuracy, verbose=verbose, as_json=as_json)
+        return
+    _refuse({"--positive": positive, "--negative": negative, "--verbose": verbose}, "is for --behaviour")
+    if not data:
+        raise OptionError(
+            "evaluate: labelled texts must be given; got none",
+            hint="peephole evaluate MODEL reviews.csv, or peephole evaluate MODEL --behaviour",
+        )
     from peephole.classifier import load
     from peephole.evaluation import (
         check_errors_path,
@@ -88,6 +144,57 @@ def evaluate(
             html, evaluation, facts=facts, history=learning_history(classifier), mistakes=judgement.mistakes
         )
         say(f"report: {html}")
-    if min_accuracy is not None and evaluation.accuracy < min_accuracy:
-        say(f"accuracy {evaluation.accuracy:.4f} is below --min-accuracy {min_accuracy:g}")
+    _gate("accuracy", evaluation.accuracy, min_accuracy)
+
+
+def _evaluate_behaviour(
+    model: str,
+    positive: str | None,
+    negative: str | None,
+    errors: Path | None,
+    min_accuracy: float | None,
+    *,
+    verbose: bool,
+    as_json: bool,
+) -> None:
+    from peephole.classifier import load
+    from peephole.evaluation import behaviour_text, check_errors_path, judge_behaviour, write_errors
+    from peephole.evaluation.behaviour import FAILURE_COLUMNS, find_polarity
+
+    if errors is not None:
+        check_errors_path(errors)
+    classifier = load(model)
+    polarity = find_polarity(classifier.labels, positive=positive, negative=negative)
+    judged = judge_behaviour(classifier, polarity=polarity)
+    if as_json:
+        output.print_json(judged.to_json())
+    else:
+        typer.echo(behaviour_text(judged, verbose=verbose, width=max(72, min(100, output.columns()))))
+    if errors is not None:
+        count = write_errors(errors, judged.failures, columns=FAILURE_COLUMNS)
+        say(f"{count:,} texts not passed: {errors}")
+    _gate("pass rate", judged.overall.rate, min_accuracy)
+
+
+def _model_and_data(model: str | None, data: list[str], named: str | None) -> tuple[str, list[str]]:
+    """Return the model and the data: the first argument is the model unless ``--model`` names it."""
+    if named is not None:
+        return named, data if model is None else [model, *data]
+    if model is None:
+        raise OptionError(
+            "evaluate: a model folder must be given; got none",
+            hint="peephole demo makes one in three minutes; peephole train DATA --output MODEL makes one of your own texts",
+        )
+    return model, data
+
+
+def _refuse(given: Mapping[str, object], rule: str) -> None:
+    named = ", ".join(name for name, value in given.items() if value)
+    if named:
+        raise OptionError(f"evaluate: {named} {rule}")
+
+
+def _gate(name: str, share: float, least: float | None) -> None:
+    if least is not None and share < least:
+        say(f"{name} {share:.4f} is below --min-accuracy {least:g}")
         raise typer.Exit(FAILED)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from peephole.evaluation.behaviour import behaviour_suite, behaviour_text, judge_behaviour
 from peephole.evaluation.calibration import (
     BINS,
     TEMPERATURE_RANGE,
@@ -42,6 +43,8 @@ __all__ = [
     "Mistake",
     "accuracy_interval",
     "apply_temperature",
+    "behaviour_suite",
+    "behaviour_text",
     "check_errors_path",
     "check_report_path",
     "class_scores",
@@ -52,6 +55,7 @@ __all__ = [
     "find_mistakes",
     "fit_temperature",
     "judge",
+    "judge_behaviour",
     "learning_history",
     "log_loss",
     "macro_f1",

@@ -6,7 +6,7 @@ import csv
 import json
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -76,7 +76,9 @@ def find_mistakes(
     ]
 
 
-def write_errors(path: str | os.PathLike[str], mistakes: Iterable[Mistake]) -> int:
+def write_errors(
+    path: str | os.PathLike[str], mistakes: Iterable[Mistake], *, columns: Sequence[str] = COLUMNS
+) -> int:
     r"""Write misjudged texts to a file with the columns text, label, predicted, probability.
 
     ``.jsonl`` is for programs: every text exactly as it was, one object per line. ``.csv`` is for people,
@@ -88,6 +90,7 @@ def write_errors(path: str | os.PathLike[str], mistakes: Iterable[Mistake]) -> i
     Args:
         path: ends in ``.csv`` or ``.jsonl`` (any case). An existing file is replaced.
         mistakes: written in the order they come in, one at a time.
+        columns: the attributes to write, each a text or a number; mistakes of a richer kind have more.
 
     Returns:
         How many were written. None at all gives a CSV file of the header only, or an empty JSONL file.
@@ -108,16 +111,19 @@ def write_errors(path: str | os.PathLike[str], mistakes: Iterable[Mistake]) -> i
     with replacing(os.fspath(path), path) as file:
         if _ending(path) == ".jsonl":
             for mistake in mistakes:
-                line = json.dumps(asdict(mistake), ensure_ascii=False, allow_nan=False)
+                values = {column: getattr(mistake, column) for column in columns}
+                line = json.dumps(values, ensure_ascii=False, allow_nan=False)
                 file.write(line.translate(_LINE_ENDS) + "\n")
                 written += 1
         else:
             # Texts always in quotes: left to itself, the csv module forgets them around a lone carriage return.
             table = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
-            table.writerow(COLUMNS)
+            table.writerow(columns)
             for mistake in mistakes:
-                cells = (mistake.text, mistake.label, mistake.predicted)
-                table.writerow([*map(defused, cells), round(mistake.probability, 6)])
+                cells = (getattr(mistake, column) for column in columns)
+                table.writerow(
+                    defused(cell) if isinstance(cell, str) else round(float(cell), 6) for cell in cells
+                )
                 written += 1
     return written
 

@@ -260,7 +260,7 @@ def test_batches_hold_texts_of_like_length_and_few_rows():
     config = make()
     forward = Forward(config, random_weights(config), row_limit=50)
     lengths = [*range(0, 40), 90, *range(39, -1, -1), *([0] * 600)]
-    batches = list(forward._batches(lengths))
+    batches = list(forward.batches(lengths))
     assert sorted(n for batch in batches for n in batch) == list(range(len(lengths)))
     assert [lengths[n] for batch in batches for n in batch] == sorted(lengths, reverse=True)
     assert all(sum(lengths[n] for n in batch) <= 50 or len(batch) == 1 for batch in batches)

@@ -223,7 +223,7 @@ def test_predicting_imports_no_torch():
 def test_a_long_text_takes_memory_for_its_ids_only():
     """Four times the text takes far less than four times the memory: its rows are never all there."""
     classifier = small_classifier(embedding=64, hidden_size=64)
-    classifier.forward._row_limit = 256
+    classifier.forward.row_limit = 256
     peaks = []
     for length in (1500, 6000):
         ids = np.full(length, 5, np.int32)

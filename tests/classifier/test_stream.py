@@ -81,7 +81,7 @@ def test_many_steps_at_once_equal_blocks_of_steps():
     classifier = small_classifier(bidirectional=False, num_layers=2, pooling=("max", "mean", "last"))
     ids = np.random.default_rng(0).integers(3, 300, 50)
     expected = classifier.step(classifier.start(), ids).probabilities
-    classifier.forward._row_limit = 7
+    classifier.forward.row_limit = 7
     assert classifier.step(classifier.start(), ids).probabilities == pytest.approx(expected, abs=1e-6)
 
 

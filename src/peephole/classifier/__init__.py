@@ -8,18 +8,24 @@ from __future__ import annotations
 from peephole.classifier.card import model_card as model_card
 from peephole.classifier.config import ModelConfig as ModelConfig
 from peephole.classifier.folder import save_model_folder as save_model_folder
+from peephole.classifier.gradients import Gradient as Gradient
+from peephole.classifier.gradients import TextGradient as TextGradient
+from peephole.classifier.loading import converted as converted
+from peephole.classifier.loading import load as load
 from peephole.classifier.model import Classifier as Classifier
-from peephole.classifier.model import load as load
 from peephole.classifier.pieces import Piece as Piece
 from peephole.classifier.pieces import Word as Word
 from peephole.classifier.prediction import Prediction as Prediction
 from peephole.classifier.preprocessing import Preprocessing as Preprocessing
+from peephole.classifier.shipped import ShippedModel as ShippedModel
+from peephole.classifier.shipped import shipped_models as shipped_models
 from peephole.classifier.stages import Dropout as Dropout
 from peephole.classifier.stages import Embedding as Embedding
 from peephole.classifier.stages import Linear as Linear
 from peephole.classifier.stages import Pooling as Pooling
 from peephole.classifier.stages import Recurrent as Recurrent
 from peephole.classifier.stages import Stage as Stage
+from peephole.classifier.storage import Int8Rows as Int8Rows
 from peephole.classifier.stream import StreamState as StreamState
 from peephole.classifier.texts import TextTypeError as TextTypeError
 from peephole.classifier.tokenizer import Tokenizer as Tokenizer
@@ -28,6 +34,8 @@ __all__ = [
     "Classifier",
     "Dropout",
     "Embedding",
+    "Gradient",
+    "Int8Rows",
     "Linear",
     "ModelConfig",
     "Piece",
@@ -35,12 +43,16 @@ __all__ = [
     "Prediction",
     "Preprocessing",
     "Recurrent",
+    "ShippedModel",
     "Stage",
     "StreamState",
+    "TextGradient",
     "TextTypeError",
     "Tokenizer",
     "Word",
+    "converted",
     "load",
     "model_card",
     "save_model_folder",
+    "shipped_models",
 ]

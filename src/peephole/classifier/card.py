@@ -10,6 +10,11 @@ from peephole.classifier.stages import Embedding, Linear, Pooling, Recurrent, St
 from peephole.classifier.strict_json import Json
 
 _LISTED = 12
+_STORED = {
+    "float32": "float32",
+    "float16": "float16, biases as float32",
+    "int8": "int8 with a float32 scale for each row, biases as float32",
+}
 
 
 def model_card(config: ModelConfig, *, name: str = "model") -> str:
@@ -46,6 +51,7 @@ def model_card(config: ModelConfig, *, name: str = "model") -> str:
         "",
         *(f"- {line}" for stage in config.stages if (line := _stage_line(stage))),
         f"- temperature {config.temperature:.4g}",
+        f"- weights stored as {_STORED[config.storage]}",
         f"- {_preprocessing_line(config)}",
         "",
         "## Data",

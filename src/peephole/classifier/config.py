@@ -11,9 +11,10 @@ from peephole import __version__, cells
 from peephole.classifier.config_json import FORMAT as FORMAT
 from peephole.classifier.config_json import config_from_json, config_to_json
 from peephole.classifier.preprocessing import Preprocessing
-from peephole.classifier.rules import Problem, number, pattern, refuse, shown
+from peephole.classifier.rules import Problem, choice, number, pattern, refuse, shown
 from peephole.classifier.stack import count_parameters, parameter_shapes, stack_problems, widths
 from peephole.classifier.stages import Dropout, Embedding, Linear, Pooling, Recurrent, Stage
+from peephole.classifier.storage import STORAGES, Storage
 from peephole.classifier.strict_json import Json, check_json, read_json, write_json
 from peephole.errors import ModelError, OptionError
 
@@ -22,6 +23,7 @@ MAX_LABELS = 4_096
 MAX_PARAMETERS = 1 << 28
 
 _TEMPERATURE = number(0.01, 100)
+_STORAGE = choice(*STORAGES)
 _LIBRARY = pattern(r"[ -~]{0,64}", "must be at most 64 printable ASCII characters")
 
 
@@ -38,6 +40,7 @@ class ModelConfig:
         data: facts about the training data, as JSON; shown in the model card.
         split: how the development part was chosen, as JSON (`peephole.reading.SplitRule.to_json`), or None.
         library: the program that wrote the model, such as ``"peephole 0.1.0"``.
+        storage: how a model folder holds the matrices: ``"float32"``, ``"float16"`` or ``"int8"``; what has one axis is float32.
 
     Raises:
         OptionError: one or more fields are out of range or disagree; all are listed.
@@ -60,6 +63,7 @@ class ModelConfig:
     data: Mapping[str, Json] = dataclasses.field(default_factory=dict[str, Json])
     split: Mapping[str, Json] | None = None
     library: str = f"peephole {__version__}"
+    storage: Storage = "float32"
 
     def __post_init__(self) -> None:
         refuse(OptionError, "ModelConfig", _problems(vars(self)))
@@ -203,7 +207,7 @@ def _problems(fields: Mapping[str, Any]) -> list[Problem]:
     sound = not found
     found += _label_problems(fields["labels"])
     found += fields["preprocessing"].problems()
-    for name, rule in (("temperature", _TEMPERATURE), ("library", _LIBRARY)):
+    for name, rule in (("temperature", _TEMPERATURE), ("library", _LIBRARY), ("storage", _STORAGE)):
         if problem := rule.problem(name, fields[name]):
             found.append(problem)
     for name in ("metrics", "data", "split"):

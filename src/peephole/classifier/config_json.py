@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 
 _REQUIRED = ("stages", "id2label")
-_OPTIONAL = ("temperature", "preprocessing", "metrics", "data", "split", "library")
+_OPTIONAL = ("temperature", "preprocessing", "metrics", "data", "split", "library", "storage")
 
 
 def config_to_json(config: ModelConfig) -> dict[str, Json]:
@@ -31,6 +31,7 @@ def config_to_json(config: ModelConfig) -> dict[str, Json]:
         "stages": [
             _plain({"kind": stage.kind, "name": stage.name, **vars(stage)}) for stage in config.stages
         ],
+        "storage": config.storage,
         "temperature": config.temperature,
         "preprocessing": _plain(vars(config.preprocessing)),
         "metrics": _plain(config.metrics),

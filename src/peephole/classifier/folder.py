@@ -10,9 +10,16 @@ from pathlib import Path
 from peephole.classifier.card import model_card
 from peephole.classifier.config import MAX_CONFIG_BYTES, ModelConfig
 from peephole.classifier.rules import refuse
+from peephole.classifier.storage import Storage, Tensor
 from peephole.classifier.tokenizer import Tokenizer
 from peephole.classifier.tokenizer_file import byte_limit
-from peephole.classifier.weights import Array, check_finite, check_shapes, read_weights, weight_bytes
+from peephole.classifier.weights import (
+    check_finite,
+    check_shapes,
+    read_weights,
+    store_weights,
+    weight_bytes,
+)
 from peephole.errors import ModelError
 from peephole.files import publish
 
@@ -26,7 +33,9 @@ def save_model_folder(
     folder: str | os.PathLike[str],
     config: ModelConfig,
     tokenizer: Tokenizer,
-    weights: Mapping[str, Array],
+    weights: Mapping[str, Tensor],
+    *,
+    storage: Storage | None = None,
 ) -> Path:
     """Write a model folder; at no moment, whatever happens, is half a model there.
 
@@ -39,21 +48,26 @@ def save_model_folder(
         folder: a new path, an empty folder, or a model folder to replace; parents are made.
         config: the model.
         tokenizer: its tokenizer.
-        weights: its tensors, as `config.parameter_shapes` names them; stored as float32.
+        weights: its tensors, as `config.parameter_shapes` names them.
+        storage: ``"float32"``, ``"float16"`` or ``"int8"``: how to hold the matrices; None: as `config.storage` says. Tensors
+            that are stored so already are written as they are, to the bit.
 
     Returns:
         The folder, links resolved.
 
     Raises:
-        ModelError: the parts do not fit together, a number is NaN or infinite, or `folder` holds something else.
+        ModelError: the parts do not fit together, a number is NaN, infinite or too large for the storage, or `folder` holds
+            something else.
+        OptionError: there is no such storage.
     """
+    config = config if storage is None else config.replace(storage=storage)
     check_parts(config, tokenizer, weights, "save_model_folder")
     check_finite(weights, "save_model_folder")
     target = Path(os.path.realpath(folder))
     _check_target(target)
     content = {
         CONFIG: config.dumps(),
-        WEIGHTS: weight_bytes(weights),
+        WEIGHTS: weight_bytes(store_weights(weights, config.storage, "save_model_folder")),
         TOKENIZER: tokenizer.to_json().encode(),
         CARD: model_card(config, name=target.name).encode(),
     }
@@ -61,7 +75,7 @@ def save_model_folder(
     return target
 
 
-def read_model_folder(folder: str | os.PathLike[str]) -> tuple[ModelConfig, Tokenizer, dict[str, Array]]:
+def read_model_folder(folder: str | os.PathLike[str]) -> tuple[ModelConfig, Tokenizer, dict[str, Tensor]]:
     """Read a model folder: every file is taken for hostile until it is checked.
 
     Links are not followed, sizes are bounded before anything is read, the weights are memory-mapped. Refusing takes less than
@@ -76,7 +90,7 @@ def read_model_folder(folder: str | os.PathLike[str]) -> tuple[ModelConfig, Toke
     config = ModelConfig.loads(_read(path, CONFIG, MAX_CONFIG_BYTES), f"{path / CONFIG}")
     descriptor = _open(path, WEIGHTS, _MAX_WEIGHT_BYTES)
     try:
-        weights = read_weights(descriptor, config.parameter_shapes(), f"{path / WEIGHTS}")
+        weights = read_weights(descriptor, config.parameter_shapes(), config.storage, f"{path / WEIGHTS}")
     finally:
         os.close(descriptor)
     content = _read(path, TOKENIZER, byte_limit(config.vocabulary))
@@ -85,7 +99,7 @@ def read_model_folder(folder: str | os.PathLike[str]) -> tuple[ModelConfig, Toke
     return config, tokenizer, weights
 
 
-def check_parts(config: ModelConfig, tokenizer: Tokenizer, weights: Mapping[str, Array], where: str) -> None:
+def check_parts(config: ModelConfig, tokenizer: Tokenizer, weights: Mapping[str, Tensor], where: str) -> None:
     """Raise `ModelError` unless config, tokenizer and weights belong together."""
     done = config.preprocessing
     pairs = (

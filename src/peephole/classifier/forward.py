@@ -29,6 +29,7 @@ from peephole.classifier.rows import (
     keep_directions,
 )
 from peephole.classifier.stages import Embedding, Linear, Pooling, Recurrent, layer_suffix
+from peephole.classifier.storage import Tensor, dense
 from peephole.classifier.tokenizer import Ids
 from peephole.errors import ModelError, OptionError
 from peephole.ops import Sequences
@@ -60,7 +61,8 @@ class Forward:
 
     Args:
         config: the stages.
-        weights: tensors by name, as `config.parameter_shapes` gives them; float32.
+        weights: tensors by name, as `config.parameter_shapes` gives them. The embedding stays as it is stored, and its rows are
+            made float32 when they are looked up; the others are made float32 here.
         backend: as `peephole.ops.run` takes it.
         row_limit: the most rows in a block of time steps, at least 1; None: as many as fit in 32 MiB.
     """
@@ -68,30 +70,32 @@ class Forward:
     def __init__(
         self,
         config: ModelConfig,
-        weights: Mapping[str, Array],
+        weights: Mapping[str, Tensor],
         backend: str = "auto",
         *,
         row_limit: int | None = None,
     ) -> None:
         self.row_stages: list[LinearWeights | Layer] = []
         self.head: list[LinearWeights] = []
-        self._statistics: tuple[str, ...] = ()
+        self.statistics: tuple[str, ...] = ()
         widest = 1
         for stage, width in zip(config.stages, config.input_widths, strict=True):
-            widest = max(widest, 0 if self._statistics else width)
+            widest = max(widest, 0 if self.statistics else width)
             if isinstance(stage, Embedding):
-                self._embedding = weights[f"{stage.name}.weight"]
+                self.embedding = weights[f"{stage.name}.weight"]
             elif isinstance(stage, Linear):
                 made = LinearWeights(
-                    weights[f"{stage.name}.weight"], weights[f"{stage.name}.bias"], stage.activation
+                    dense(weights[f"{stage.name}.weight"]),
+                    dense(weights[f"{stage.name}.bias"]),
+                    stage.activation,
                 )
-                (self.head if self._statistics else self.row_stages).append(made)
+                (self.head if self.statistics else self.row_stages).append(made)
             elif isinstance(stage, Recurrent):
                 self.row_stages += _layers(stage, weights, backend)
                 widest = max(widest, len(stage.make_cell().gates) * stage.hidden_size)
             elif isinstance(stage, Pooling):
-                self._statistics = stage.statistics
-        self._row_limit = row_limit or max(_MIN_ROWS, _BLOCK_NUMBERS // widest)
+                self.statistics = stage.statistics
+        self.row_limit = row_limit or max(_MIN_ROWS, _BLOCK_NUMBERS // widest)
 
     def logits(self, texts: Sequence[Ids]) -> Array:
         """Return the logits `[N, C]` of texts given as ids `[T_n]` in [0, V), in their order.
@@ -103,32 +107,37 @@ class Forward:
         for index, ids in enumerate(texts):
             self._check_ids(ids, f"logits: texts[{index}]")
         result = np.zeros((len(texts), len(self.head[-1].bias)), np.float32)
-        for batch in self._batches([len(ids) for ids in texts]):
+        for batch in self.batches([len(ids) for ids in texts]):
             result[batch] = self.finish(self._pooled([texts[n] for n in batch]))
         return result
 
     def finish(self, pooled: Array) -> Array:
         """Return the logits `[N, C]` of pooled vectors `[N, F]`."""
+        return self.through_head(pooled)[-1]
+
+    def through_head(self, pooled: Array) -> list[Array]:
+        """Return pooled vectors `[N, F]`, and what each stage after the pooling makes of them, the logits `[N, C]` last."""
+        passed = [pooled]
         with np.errstate(over="ignore", invalid="ignore"):
             for linear in self.head:
-                pooled = linear(pooled)
-        if not np.isfinite(pooled).all():
+                passed.append(linear(passed[-1]))
+        if not np.isfinite(passed[-1]).all():
             raise ModelError(
                 "logits: must be finite; got NaN or infinite ones", hint="the weights are too large"
             )
-        return pooled
+        return passed
 
     def start(self) -> Carry:
         """Return what is remembered of no text at all; for models without a reverse direction only."""
         layers = self._forward_layers()
         states = tuple(layer.start(1) for layer in layers)
-        return Carry(states, Pool(self._statistics, 1, self._pool_width()), 0)
+        return Carry(states, Pool(self.statistics, 1, self._pool_width()), 0)
 
     def advance(self, carry: Carry, ids: Ids) -> Carry:
         """Read more tokens `[T]`; `carry` stays as it is."""
         self._check_ids(ids, "step")
-        plan = Plan.of_sizes(1, np.ones(len(ids), np.int64), self._row_limit)
-        source: Rows = Embedded(self._embedding, ids)
+        plan = Plan.of_sizes(1, np.ones(len(ids), np.int64), self.row_limit)
+        source: Rows = Embedded(self.embedding, ids)
         running: list[Running] = []
         for stage in self.row_stages:
             if isinstance(stage, LinearWeights):
@@ -144,30 +153,30 @@ class Forward:
     def pooled(self, carry: Carry) -> Array:
         """Return the pooled vector `[1, F]` of what was read."""
         last = carry.states[-1]["h"] if carry.states else None
-        return np.concatenate([carry.pool.result(name, last) for name in self._statistics], axis=1)
+        return np.concatenate([carry.pool.result(name, last) for name in self.statistics], axis=1)
 
     def _forward_layers(self) -> list[Direction]:
         return [stage[0] for stage in self.row_stages if not isinstance(stage, LinearWeights)]
 
     def _pool_width(self) -> int:
-        width = int(self._embedding.shape[1])
+        width = int(self.embedding.shape[1])
         for stage in self.row_stages:
             width = len(stage.bias) if isinstance(stage, LinearWeights) else stage[0].hidden_size
         return width
 
     def _check_ids(self, ids: Ids, where: str) -> None:
-        most = len(self._embedding) - 1
+        most = self.embedding.shape[0] - 1
         if len(ids) and not 0 <= int(ids.min()) <= int(ids.max()) <= most:
             raise OptionError(
                 f"{where}: ids must be from 0 to {most:,}; got {int(ids.min())} to {int(ids.max())}"
             )
 
-    def _batches(self, lengths: Sequence[int]) -> Iterator[list[int]]:
+    def batches(self, lengths: Sequence[int]) -> Iterator[list[int]]:
         """Yield positions of texts of like length, whose rows make one block where the texts are not longer than that."""
         batch: list[int] = []
         rows = 0
         for n in np.argsort(np.negative(lengths), kind="stable").tolist():
-            if batch and (len(batch) == _MAX_SEQUENCES or rows + lengths[n] > self._row_limit):
+            if batch and (len(batch) == _MAX_SEQUENCES or rows + lengths[n] > self.row_limit):
                 yield batch
                 batch, rows = [], 0
             batch.append(n)
@@ -178,8 +187,8 @@ class Forward:
     def _pooled(self, texts: Sequence[Ids]) -> Array:
         """Return the pooled vectors `[N, F]` of one batch, in its order."""
         batch = Sequences.from_lengths([len(ids) for ids in texts])
-        plan = Plan.of(batch, self._row_limit)
-        source: Rows = Embedded(self._embedding, _pack(texts, batch))
+        plan = Plan.of(batch, self.row_limit)
+        source: Rows = Embedded(self.embedding, _pack(texts, batch))
         final = self.row_stages[-1] if self.row_stages else None
         before = self.row_stages if not isinstance(final, tuple) else self.row_stages[:-1]
         for stage in before:
@@ -192,11 +201,11 @@ class Forward:
         if isinstance(final, tuple):
             pools = self._pool_directions(final, source, plan)
         else:
-            pool = Pool(self._statistics, plan.sequences, source.width)
+            pool = Pool(self.statistics, plan.sequences, source.width)
             for block in plan.blocks:
                 pool.add(source.read(block), block.batch_sizes)
             pools = [(pool, None)]
-        parts = [pool.result(statistic, last) for statistic in self._statistics for pool, last in pools]
+        parts = [pool.result(statistic, last) for statistic in self.statistics for pool, last in pools]
         return np.concatenate(parts, axis=1)[batch.inverse]
 
     def _pool_directions(self, layer: Layer, source: Rows, plan: Plan) -> list[tuple[Pool, Array]]:
@@ -205,7 +214,7 @@ class Forward:
             source = _readable(source, plan)
         pools: list[tuple[Pool, Array]] = []
         for direction in layer:
-            pool = Pool(self._statistics, plan.sequences, direction.hidden_size)
+            pool = Pool(self.statistics, plan.sequences, direction.hidden_size)
             last = direction.start(plan.sequences)["h"]
             for block, outputs, states in direction.sweep(source, plan):
                 pool.add(outputs, block.batch_sizes)
@@ -229,7 +238,7 @@ def _pack(texts: Sequence[Ids], batch: Sequences) -> Ids:
     return packed
 
 
-def _layers(stage: Recurrent, weights: Mapping[str, Array], backend: str) -> list[Layer]:
+def _layers(stage: Recurrent, weights: Mapping[str, Tensor], backend: str) -> list[Layer]:
     cell = stage.make_cell()
     own = [
         "weight_ih",
@@ -242,7 +251,7 @@ def _layers(stage: Recurrent, weights: Mapping[str, Array], backend: str) -> lis
         directions: list[Direction] = []
         for reverse in range(stage.directions):
             suffix = layer_suffix(layer, reverse)
-            tensors = {name: weights[f"{stage.name}.{name}{suffix}"] for name in own}
+            tensors = {name: dense(weights[f"{stage.name}.{name}{suffix}"]) for name in own}
             directions.append(Direction(cell, tensors, bool(reverse), backend))
         layers.append(tuple(directions))
     return layers

@@ -11,17 +11,27 @@ from typing import Any
 import numpy as np
 
 from peephole.classifier.config import ModelConfig
-from peephole.classifier.folder import check_parts, read_model_folder, save_model_folder
-from peephole.classifier.forward import Carry, Forward
-from peephole.classifier.prediction import Prediction, Probabilities, predictions, softmax
-from peephole.classifier.stream import StreamState
-from peephole.classifier.texts import blocks, open_break
+from peephole.classifier.folder import check_parts, save_model_folder
+from peephole.classifier.forward import Forward
+from peephole.classifier.gradients import (
+    Gradient,
+    Target,
+    TextGradient,
+    gradients_of,
+    text_gradients,
+    weights_of,
+)
+from peephole.classifier.prediction import Prediction, Probabilities, check_neutral, predictions, softmax
+from peephole.classifier.storage import Array, Int8Rows, Storage, Tensor, dense, taken
+from peephole.classifier.stream import StreamState, advance
+from peephole.classifier.texts import blocks
 from peephole.classifier.tokenizer import Ids, Tokenizer
-from peephole.classifier.weights import Array, check_finite
+from peephole.classifier.weights import check_finite, store_weights
 from peephole.errors import OptionError, check_choice
 from peephole.ops.dispatch import NAMES
 
 BLOCK = 1024
+GRADIENT_BLOCK = 32
 
 
 class Classifier:
@@ -30,7 +40,8 @@ class Classifier:
     Args:
         config: the stages and the labels.
         tokenizer: cuts texts into the tokens that the first stage knows.
-        weights: tensors by name, as `config.parameter_shapes` gives them; read as float32, not copied where they are.
+        weights: tensors by name, as `config.parameter_shapes` gives them; read as float32, not copied where they are. Those of
+            another classifier's `tensors` stay as they are stored.
         backend: as `peephole.ops.run` takes it.
 
     Raises:
@@ -50,7 +61,7 @@ class Classifier:
         self,
         config: ModelConfig,
         tokenizer: Tokenizer,
-        weights: Mapping[str, np.ndarray[Any, Any]],
+        weights: Mapping[str, np.ndarray[Any, Any] | Int8Rows],
         *,
         backend: str = "auto",
     ) -> None:
@@ -60,15 +71,18 @@ class Classifier:
         self.config = config
         self.tokenizer = tokenizer
         self.backend = backend
-        self.weights: dict[str, Array] = {
-            name: np.ascontiguousarray(weights[name], np.float32) for name in config.parameter_shapes()
-        }
-        self.forward = Forward(config, self.weights, backend)
+        self.tensors: dict[str, Tensor] = {name: taken(weights[name]) for name in config.parameter_shapes()}
+        self.forward = Forward(config, self.tensors, backend)
 
     @property
     def labels(self) -> tuple[str, ...]:
         """The name of each class, by index."""
         return self.config.labels
+
+    @functools.cached_property
+    def weights(self) -> dict[str, Array]:
+        """The tensors by name, as float32; `tensors` has them as they are stored. Not to be written."""
+        return {name: dense(tensor) for name, tensor in self.tensors.items()}
 
     def logits(self, ids: Sequence[Ids]) -> Array:
         """Return the logits `[N, C]` float32, before the temperature, of texts given as ids `[T_n]`, in their order.
@@ -89,7 +103,7 @@ class Classifier:
         return np.concatenate(rows) if rows else np.zeros((0, len(self.labels)))
 
     def predict(
-        self, texts: Iterable[str], *, top_k: int | None = None, block: int = BLOCK
+        self, texts: Iterable[str], *, top_k: int | None = None, neutral: float = 0.0, block: int = BLOCK
     ) -> Iterator[Prediction]:
         """Yield a prediction for each text, in order.
 
@@ -99,22 +113,72 @@ class Classifier:
             texts: any texts, empty ones included.
             top_k: how many labels each prediction lists, at least 1. All by default; ``peephole predict`` shows one unless it is
                 told otherwise.
+            neutral: for a model with two labels: the answer is ``"neutral"`` where their probabilities lie less than this apart,
+                in [0, 1]. 0.1 means: where the larger one is below 0.55. 0, the default, means never.
             block: the most texts to read before the first answer, at least 1. Within a block, texts of like length run
                 together. A block also ends after four million characters.
 
         Raises:
-            OptionError: an option is out of range.
+            OptionError: an option is out of range, or `neutral` is for another model.
             TextTypeError: something is no `str`; the message says which. The texts of the blocks before it are answered.
         """
         for name, value in (("top_k", top_k), ("block", block)):
             if value is not None and value < 1:
                 raise OptionError(f"predict: {name} must be at least 1; got {value}")
+        check_neutral(neutral, self.labels)
         groups = blocks(texts, "predict", block)
         return (
             prediction
             for group in groups
-            for prediction in predictions(group, self._probabilities(group), self.labels, top_k)
+            for prediction in predictions(group, self._probabilities(group), self.labels, top_k, neutral)
         )
+
+    def gradients(self, texts: Iterable[str], *, target: Target = None) -> Iterator[TextGradient]:
+        """Yield, for each text in order, how a number made of its logits changes with the vectors of its tokens.
+
+        Runs on the compiled kernels' backward pass, without torch. Texts are taken a few at a time, and read whole; a text takes
+        memory of some kilobytes for each token.
+
+        Args:
+            texts: any texts, empty ones included.
+            target: what the gradient is of. None: the margin, the logit of the most probable label less the largest of the
+                others; a label: its logit; C numbers: the sum of the logits times these.
+
+        Raises:
+            OptionError: there is no such label, or there are not C finite numbers.
+            TextTypeError: something is no `str`; the message says which.
+            BackendUnavailable: there are no compiled kernels here, or the classifier was made with another backend.
+
+        Example:
+            >>> tokenizer = Tokenizer.train(["a good film", "a bad film"], vocabulary=270)
+            >>> config = ModelConfig.default(vocabulary=tokenizer.vocabulary_size, labels=["bad", "good"], embedding=8)
+            >>> weights = {name: np.zeros(shape) for name, shape in config.parameter_shapes().items()}
+            >>> found = next(Classifier(config, tokenizer, weights).gradients(["a good film"], target="good"))
+            >>> found.gradient.shape == (len(found.tokens), 8), found.value
+            (True, 0.0)
+        """
+        weigh = weights_of("gradients", target, self.labels)
+        groups = blocks(texts, "gradients", GRADIENT_BLOCK)
+        return (
+            found
+            for group in groups
+            for found in text_gradients(self.forward, group, self.tokenizer.encode_batch(group), weigh)
+        )
+
+    def gradients_at(self, embedded: Sequence[Array], *, target: Target = None) -> list[Gradient]:
+        """Return the same for texts given as vectors, which need not be those of any tokens.
+
+        Args:
+            embedded: `[T, E]` of each text, read as float32.
+            target: as `gradients` takes it.
+
+        Raises:
+            ShapeError: vectors have another width than the embedding.
+            OptionError, BackendUnavailable: as `gradients`.
+        """
+        weigh = weights_of("gradients_at", target, self.labels)
+        rows = [np.ascontiguousarray(own, np.float32) for own in embedded]
+        return gradients_of(self.forward, rows, weigh, "gradients_at")
 
     def start(self) -> StreamState:
         """Return the state before the first token of a text that arrives piece by piece.
@@ -139,7 +203,7 @@ class Classifier:
                 hint="train with bidirectional=False, or use predict on the whole text",
             )
         carry = self.forward.start()
-        return self._state(carry, carry, "")
+        return StreamState(carry, carry, "", self.forward, self.labels, self.config.temperature)
 
     def step(self, state: StreamState, piece: int | Sequence[int] | Ids | str) -> StreamState:
         """Return the state after one more piece of the text; `state` stays as it was.
@@ -155,37 +219,47 @@ class Classifier:
         Raises:
             OptionError: an id is not in [0, V).
         """
-        if isinstance(piece, str):
-            text = f"{state.pending} {piece}" if state.pending else piece
-            cut = open_break(text)
-            settled = self._read(state.settled, text[:cut])
-            return self._state(self._read(settled, text[cut:]), settled, text[cut:])
-        ids = np.atleast_1d(np.asarray(piece))
-        if ids.size == 0:
-            ids = ids.astype(np.int32)  # an empty list is an array of float64 to NumPy
-        if ids.ndim != 1 or ids.dtype.kind not in "iu":
-            raise OptionError(f"step: piece must be an id, a list of ids or a str; got {piece!r:.60}")
-        carry = self.forward.advance(state.carry, ids)
-        return self._state(carry, carry, "")
+        return advance(state, piece, self.tokenizer.encode)
 
-    def save(self, folder: str | os.PathLike[str]) -> Path:
-        """Write the model folder, never half of it; see `save_model_folder`."""
-        return save_model_folder(folder, self.config, self.tokenizer, self.weights)
+    def with_storage(self, storage: Storage) -> Classifier:
+        """Return the classifier that a folder in this storage will hold, with the answers that it will give.
+
+        Args:
+            storage: ``"float32"``, ``"float16"`` or ``"int8"``. What is stored so already stays as it is, to the bit.
+
+        Raises:
+            OptionError: there is no such storage.
+            ModelError: a number is too large for it.
+
+        Example:
+            >>> tokenizer = Tokenizer.train(["a good film", "a bad film"], vocabulary=270)
+            >>> config = ModelConfig.default(vocabulary=tokenizer.vocabulary_size, labels=["bad", "good"])
+            >>> weights = {name: np.full(shape, 0.3) for name, shape in config.parameter_shapes().items()}
+            >>> small = Classifier(config, tokenizer, weights).with_storage("int8")
+            >>> small.config.storage, float(small.weights["output.weight"][0, 0])
+            ('int8', 0.30000001192092896)
+        """
+        config = self.config.replace(storage=storage)
+        tensors = store_weights(self.tensors, storage, "with_storage")
+        return Classifier(config, self.tokenizer, tensors, backend=self.backend)
+
+    def save(self, folder: str | os.PathLike[str], *, storage: Storage | None = None) -> Path:
+        """Write the model folder, never half of it; see `save_model_folder`.
+
+        Args:
+            folder: a new path, an empty folder, or a model folder to replace.
+            storage: ``"float32"``, ``"float16"`` or ``"int8"``; None: as `config.storage` says.
+        """
+        return save_model_folder(folder, self.config, self.tokenizer, self.tensors, storage=storage)
 
     def _probabilities(self, texts: Sequence[str]) -> Probabilities:
         return softmax(self.logits(self.tokenizer.encode_batch(texts)), self.config.temperature)
-
-    def _read(self, carry: Carry, text: str) -> Carry:
-        return self.forward.advance(carry, self.tokenizer.encode(text)) if text else carry
-
-    def _state(self, carry: Carry, settled: Carry, pending: str) -> StreamState:
-        return StreamState(carry, settled, pending, self.forward, self.labels, self.config.temperature)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return functools.partial(Classifier, backend=self.backend), (
             self.config,
             self.tokenizer,
-            self.weights,
+            self.tensors,
         )
 
     def __repr__(self) -> str:
@@ -193,18 +267,3 @@ class Classifier:
             f"{stage.cell} {stage.hidden_size}" for stage in self.config.stages if stage.kind == "recurrent"
         )
         return f"Classifier({cells or 'no recurrent stage'}, labels={list(self.labels)})"
-
-
-def load(folder: str | os.PathLike[str], *, backend: str = "auto") -> Classifier:
-    """Load a model folder; nothing in it is trusted or run.
-
-    Args:
-        folder: as `Classifier.save` writes it. The weights stay on disk until they are used (memory-mapped).
-        backend: as `peephole.ops.run` takes it.
-
-    Raises:
-        ModelError: a file is missing, damaged, of another format or hostile; the message names the file and the field.
-        OptionError: no backend has that name.
-    """
-    check_choice("load", "backend", backend, ("auto", *NAMES))
-    return Classifier(*read_model_folder(folder), backend=backend)

@@ -31,7 +31,7 @@ class Pool:
 
     def add(self, rows: Array, batch_sizes: Integers) -> None:
         """Take the rows `[R, F]` of the next steps in, `batch_sizes[t]` at step t."""
-        for alive, steps in _stretches(rows, batch_sizes):
+        for alive, steps in stretches(rows, batch_sizes):
             self._steps[:alive] += len(steps)
             if self._maximum is not None:
                 np.maximum(self._maximum[:alive], steps.max(axis=0), out=self._maximum[:alive])
@@ -59,7 +59,7 @@ class Pool:
         return copy.deepcopy(self)
 
 
-def _stretches(rows: Array, batch_sizes: Integers) -> Iterator[tuple[int, Array]]:
+def stretches(rows: Array, batch_sizes: Integers) -> Iterator[tuple[int, Array]]:
     """Yield `(n, rows [t, n, F])` for each run of steps with the same number n of sequences."""
     bounds = [0, *(np.flatnonzero(np.diff(batch_sizes)) + 1).tolist(), len(batch_sizes)]
     at = 0

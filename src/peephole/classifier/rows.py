@@ -13,11 +13,12 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from peephole.classifier.storage import Array as Array
+from peephole.classifier.storage import Tensor, gather
 from peephole.equations import Cell
 from peephole.ops import Sequences, run
 from peephole.ops.sequences import Integers
 
-Array = npt.NDArray[np.float32]
 States = Mapping[str, Array]
 
 
@@ -80,19 +81,19 @@ class Embedded:
     """The vectors of tokens.
 
     Args:
-        weight: `[V, D]`.
+        weight: `[V, D]`, as it is stored.
         ids: `[R]` packed.
     """
 
     again = True
 
-    def __init__(self, weight: Array, ids: npt.NDArray[np.integer]) -> None:
+    def __init__(self, weight: Tensor, ids: npt.NDArray[np.integer]) -> None:
         self._weight, self._ids = weight, ids
         self.width = int(weight.shape[1])
 
     def read(self, block: Block) -> Array:
         """See `Rows`."""
-        return self._weight[self._ids[block.rows]]
+        return gather(self._weight, self._ids[block.rows])
 
 
 class Kept:
@@ -198,6 +199,14 @@ class LinearWeights:
         if self.activation == "relu":
             return np.maximum(y, np.float32(0))
         return np.tanh(y) if self.activation == "tanh" else y
+
+    def backward(self, d_y: Array, y: Array) -> Array:
+        """Return the gradient in x, from that in y and y itself; relu's is 0 at 0."""
+        if self.activation == "relu":
+            d_y = d_y * (y > 0)
+        elif self.activation == "tanh":
+            d_y = d_y * (1 - y * y)
+        return d_y @ self.weight
 
 
 def keep(source: Rows, plan: Plan) -> Kept:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+
+import numpy as np
 
 from peephole.classifier.forward import Carry, Forward
 from peephole.classifier.prediction import Prediction, predictions, softmax
+from peephole.classifier.texts import open_break
+from peephole.classifier.tokenizer import Ids
+from peephole.errors import OptionError
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -57,3 +62,26 @@ class StreamState:
     def _prediction(self) -> Prediction:
         logits = self.forward.finish(self.forward.pooled(self.carry))
         return predictions([""], softmax(logits, self.temperature), self.labels)[0]
+
+
+def advance(
+    state: StreamState, piece: int | Sequence[int] | Ids | str, encode: Callable[[str], Ids]
+) -> StreamState:
+    """Return the state after one more piece of the text; see `Classifier.step`."""
+    forward = state.forward
+    if not isinstance(piece, str):
+        ids = np.atleast_1d(np.asarray(piece))
+        if ids.size == 0:
+            ids = ids.astype(np.int32)  # an empty list is an array of float64 to NumPy
+        if ids.ndim != 1 or ids.dtype.kind not in "iu":
+            raise OptionError(f"step: piece must be an id, a list of ids or a str; got {piece!r:.60}")
+        carry = forward.advance(state.carry, ids)
+        return dataclasses.replace(state, carry=carry, settled=carry, pending="")
+
+    def read(carry: Carry, text: str) -> Carry:
+        return forward.advance(carry, encode(text)) if text else carry
+
+    text = f"{state.pending} {piece}" if state.pending else piece
+    cut = open_break(text)
+    settled = read(state.settled, text[:cut])
+    return dataclasses.replace(state, carry=read(settled, text[cut:]), settled=settled, pending=text[cut:])

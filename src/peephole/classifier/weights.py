@@ -1,54 +1,87 @@
 """`model.safetensors`: writing it, and reading one that may be hostile.
 
-The format (huggingface/safetensors): 8 bytes, the header's length as a little-endian integer; the header, a JSON object of
-tensor name → dtype, shape and the first and last byte; then the numbers. The header is checked here, against the shapes that
-the config promises, before a byte of the numbers is touched; they are memory-mapped, not copied.
+The format (huggingface/safetensors): 8 bytes, the header's length as a little-endian integer; the header, in JSON; then the
+numbers. The header is checked against what the config promises before a byte of the numbers is touched; they are
+memory-mapped, not copied.
 """
 
 from __future__ import annotations
 
-import math
 import mmap
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import safetensors.numpy
 
-from peephole.classifier.rules import Problem, refuse, shown, whole
+from peephole.classifier.header import (
+    DTYPES,
+    SCALE,
+    Promise,
+    Shapes,
+    checked_header,
+    name_problems,
+    promises,
+    shape_problems,
+)
+from peephole.classifier.rules import Problem, refuse
+from peephole.classifier.storage import LARGEST_SCALE, Int8Rows, Storage, Tensor, dense, stored
 from peephole.classifier.strict_json import read_json
 from peephole.errors import ModelError
 
-Array = npt.NDArray[np.float32]
-Shapes = Mapping[str, tuple[int, ...]]
-
 MAX_HEADER_BYTES = 1 << 20
-_DTYPES: dict[str, npt.DTypeLike] = {"F32": "<f4", "F16": "<f2"}
-_LISTED = 10
-_OFFSET = whole(0, 1 << 48)
+_BLOCK = 1 << 18
+_LARGE = 1 << 26
 
 
-def weight_bytes(weights: Mapping[str, Array]) -> bytes:
-    """Return the bytes of a `model.safetensors` with these float32 arrays; the same for the same weights."""
-    contiguous = {name: np.ascontiguousarray(array, np.float32) for name, array in weights.items()}
+def weight_bytes(weights: Mapping[str, Tensor]) -> bytes:
+    """Return the bytes of a `model.safetensors` with these tensors as they are stored; the same for the same weights."""
+    arrays: dict[str, npt.NDArray[Any]] = {}
+    for name, tensor in weights.items():
+        if isinstance(tensor, Int8Rows):
+            arrays |= {name: tensor.codes, name + SCALE: tensor.scale}
+        else:
+            arrays[name] = tensor
+    contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     return safetensors.numpy.save(
         contiguous, {"format": "pt"}
     )  # other readers take the names for a torch state dict
 
 
-def read_weights(descriptor: int, shapes: Shapes, where: str) -> dict[str, Array]:
-    """Return the tensors of an open `model.safetensors`, read-only float32, in the order of `shapes`.
+def store_weights(weights: Mapping[str, Tensor], storage: Storage, where: str) -> dict[str, Tensor]:
+    """Return finite tensors in another storage.
+
+    Raises:
+        ModelError: a number is too large for it; the tensors are listed.
+    """
+    found = {name: stored(tensor, storage) for name, tensor in weights.items()}
+    limit = {"float32": np.inf, "float16": 65504.0, "int8": 127 * LARGEST_SCALE}[storage]
+    problems: list[Problem] = []
+    for name, tensor in found.items():
+        if _count_bad(tensor):
+            largest = float(np.abs(dense(weights[name])).max())
+            problems.append(
+                (name, f"must be within ±{limit:.4g} to be stored as {storage}; got {largest:.4g}")
+            )
+    refuse(ModelError, where, problems)
+    return found
+
+
+def read_weights(descriptor: int, shapes: Shapes, storage: Storage, where: str) -> dict[str, Tensor]:
+    """Return the tensors of an open `model.safetensors`, read-only and as they are stored, in the order of `shapes`.
 
     Args:
         descriptor: of the file, open for reading; may be closed afterwards.
         shapes: the tensors that the config promises.
+        storage: how the config says that they are stored.
         where: the file, for messages.
 
     Raises:
         ModelError: the file is cut off, too long, or its header is not exactly that of `shapes`: tensors missing, unexpected,
-            of another shape or dtype, overlapping; or a number is NaN or infinite. All that is found is listed.
+            of another shape or dtype, overlapping; or a number is NaN or infinite, or a scale no positive number. All that is
+            found is listed.
     """
     size = os.fstat(descriptor).st_size
     if size < 8:
@@ -62,108 +95,68 @@ def read_weights(descriptor: int, shapes: Shapes, where: str) -> dict[str, Array
             hint="the file is cut off or no safetensors file",
         )
     header = read_json(mapped[8 : 8 + length], f"{where}, header")
-    spans = _checked_header(header, shapes, size - 8 - length, where)
-    weights = {
-        name: _tensor(mapped, 8 + length + begin, dtype, shape)
-        for name, (begin, dtype, shape) in spans.items()
+    expected = promises(shapes, storage)
+    begins = checked_header(header, expected, storage, size - 8 - length, where)
+    arrays = {name: _array(mapped, 8 + length + begin, expected[name]) for name, begin in begins.items()}
+    weights: dict[str, Tensor] = {
+        name: Int8Rows(arrays[name], arrays[name + SCALE]) if name + SCALE in arrays else arrays[name]
+        for name in shapes
     }
-    check_finite(weights, where)
+
+    def forget() -> None:  # what was looked at need not stay in memory: a hostile file may be a gigabyte
+        if size > _LARGE and hasattr(mmap, "MADV_DONTNEED"):
+            mapped.madvise(mmap.MADV_DONTNEED)
+
+    check_finite(weights, where, after_block=forget)
     return weights
 
 
-def check_finite(weights: Mapping[str, Array], where: str) -> None:
-    """Raise `ModelError` that lists the tensors with NaN or infinite numbers, and how many."""
+def check_finite(
+    weights: Mapping[str, Any], where: str, *, after_block: Callable[[], None] = lambda: None
+) -> None:
+    """Raise `ModelError` that lists the tensors with NaN or infinite numbers or with impossible scales, and how many.
+
+    Args:
+        weights: tensors by name.
+        where: what they are, for messages.
+        after_block: called after every million bytes or so.
+    """
     problems: list[Problem] = []
-    for name, array in weights.items():
-        flat = array.reshape(-1)
-        blocks = (flat[at : at + (1 << 18)] for at in range(0, flat.size, 1 << 18))
-        bad = sum(block.size - int(np.isfinite(block).sum()) for block in blocks)
-        if bad:
-            problems.append((name, f"must be finite; got {bad:,} of {flat.size:,} numbers NaN or infinite"))
+    for name, tensor in weights.items():
+        bad = _count_bad(tensor, after_block)
+        if bad and isinstance(tensor, Int8Rows):
+            rule = f"must be above 0 and at most {LARGEST_SCALE:.4g}; got {bad:,} of {tensor.scale.size:,} numbers that are not"
+            problems.append((name + SCALE, rule))
+        elif bad:
+            problems.append((name, f"must be finite; got {bad:,} of {tensor.size:,} numbers NaN or infinite"))
     refuse(ModelError, where, problems, hint="the training diverged, or the file was damaged")
 
 
 def check_shapes(weights: Mapping[str, Any], shapes: Shapes, where: str) -> None:
     """Raise `ModelError` unless `weights` has exactly the tensors of `shapes`; missing and unexpected ones are listed apart."""
-    found = {name: tuple(array.shape) for name, array in weights.items()}
-    refuse(ModelError, where, _name_problems(found, shapes) + _shape_problems(found, shapes))
+    found = {name: tuple(tensor.shape) for name, tensor in weights.items()}
+    refuse(ModelError, where, name_problems(found, shapes) + shape_problems(found, shapes))
 
 
-def _checked_header(
-    header: Any, shapes: Shapes, data_bytes: int, where: str
-) -> dict[str, tuple[int, npt.DTypeLike, tuple[int, ...]]]:
-    """Return `(first byte, dtype, shape)` of each tensor, or raise with all that is wrong."""
-    if not isinstance(header, dict):
-        raise ModelError(f"{where}, header: must be a JSON object; got {shown(header)}")
-    entries = {name: entry for name, entry in header.items() if name != "__metadata__"}
-    problems = _name_problems(entries, shapes)
-    found: dict[str, tuple[int, ...]] = {}
-    begins: dict[str, tuple[int, int, str]] = {}
-    for name in (name for name in shapes if name in entries):
-        entry = entries[name]
-        fields = set(entry) if isinstance(entry, dict) else set[str]()
-        if fields != {"dtype", "shape", "data_offsets"}:
-            problems.append((name, f"must have dtype, shape and data_offsets; got {shown(entry)}"))
-            continue
-        dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
-        if not isinstance(dtype, str) or dtype not in _DTYPES:
-            problems.append((name, f"must be of dtype 'F32' or 'F16'; got {shown(dtype)}"))
-        elif not _whole_list(shape) or not _whole_list(offsets) or len(offsets) != 2:
-            problems.append((name, f"must have whole numbers as shape and data_offsets; got {shown(entry)}"))
-        else:
-            found[name] = tuple(shape)
-            begins[name] = (offsets[0], offsets[1], dtype)
-    problems += _shape_problems(found, shapes)
-    refuse(ModelError, where, problems)
-
-    sizes = {
-        name: math.prod(shapes[name]) * np.dtype(_DTYPES[dtype]).itemsize
-        for name, (_, _, dtype) in begins.items()
-    }
-    total = sum(sizes.values())
-    if total != data_bytes:
-        hint = "the file is cut off: copy or download it again" if total > data_bytes else None
-        raise ModelError(f"{where}: must hold {total:,} bytes of numbers; got {data_bytes:,}", hint=hint)
-    expected = 0
-    for name, (begin, end, _) in sorted(begins.items(), key=lambda item: item[1]):
-        if begin != expected or end != begin + sizes[name]:
-            got = f"got {begin:,} to {end:,}, {sizes[name]:,} bytes needed"
-            problems.append(
-                (name, f"must lie right after the tensor before it, at byte {expected:,} of the data; {got}")
-            )
-        expected = end
-    refuse(ModelError, where, problems)
-    return {name: (begins[name][0], _DTYPES[begins[name][2]], shapes[name]) for name in shapes}
+def _count_bad(tensor: Any, after_block: Callable[[], None] = lambda: None) -> int:
+    """Numbers that are NaN or infinite; of a matrix in int8, scales that cannot be."""
+    if isinstance(tensor, Int8Rows):
+        sound = (tensor.scale > 0) & (tensor.scale <= LARGEST_SCALE)  # NaN is neither
+        return tensor.scale.size - int(sound.sum())
+    flat, bad = tensor.reshape(-1), 0
+    for at in range(0, flat.size, _BLOCK):
+        block = flat[at : at + _BLOCK]
+        bad += block.size - int(np.isfinite(block).sum())
+        after_block()
+    return bad
 
 
-def _name_problems(found: Mapping[str, object], shapes: Shapes) -> list[Problem]:
-    problems: list[Problem] = []
-    for rule, names in (
-        ("has no tensor", [name for name in shapes if name not in found]),
-        ("has a tensor that config.json does not name,", [name for name in found if name not in shapes]),
-    ):
-        problems += [("", f"{rule} {shown(name)}") for name in names[:_LISTED]]
-        if len(names) > _LISTED:
-            problems.append(("", f"{rule} … and {len(names) - _LISTED:,} more"))
-    return problems
-
-
-def _shape_problems(found: Mapping[str, tuple[int, ...]], shapes: Shapes) -> list[Problem]:
-    return [
-        (name, f"must be {list(shapes[name])} by config.json; got {shown(list(shape))}")
-        for name, shape in found.items()
-        if name in shapes and shape != shapes[name]
-    ]
-
-
-def _whole_list(value: object) -> bool:
-    return isinstance(value, list) and all(_OFFSET.allows(item) for item in value)
-
-
-def _tensor(mapped: mmap.mmap, offset: int, dtype: npt.DTypeLike, shape: tuple[int, ...]) -> Array:
-    array = np.frombuffer(mapped, dtype, math.prod(shape), offset).reshape(shape)
-    if array.dtype == np.float32 and array.flags.aligned:
+def _array(mapped: mmap.mmap, offset: int, promise: Promise) -> Any:
+    count = promise.size // np.dtype(DTYPES[promise.dtype]).itemsize
+    array = np.frombuffer(mapped, DTYPES[promise.dtype], count, offset).reshape(promise.shape)
+    native = array.dtype.newbyteorder("=")
+    if array.flags.aligned and array.dtype == native:
         return array
-    copy = array.astype(np.float32)
+    copy = array.astype(native)
     copy.flags.writeable = False
     return copy

@@ -1,29 +1,19 @@
-"""The program `peephole`: its commands, one file each."""
+"""The program `peephole`: its commands, one file each, imported when they are asked for."""
 
 from __future__ import annotations
 
+import importlib
 import os
+import sys
+from collections.abc import Iterable, Sequence
 from typing import Annotated
 
 import typer
 
 from peephole import __version__
-from peephole.cli.bench import bench
-from peephole.cli.demo import demo
-from peephole.cli.evaluate import evaluate
 from peephole.cli.guard import guard
-from peephole.cli.info import info
-from peephole.cli.predict import predict
-from peephole.cli.pretrain import pretrain
-from peephole.cli.train import train
 
-app = typer.Typer(
-    name="peephole",
-    help="Recurrent networks you can see into, and a sentiment analyser built on them.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="markdown",
-)
+COMMANDS = ("predict", "evaluate", "train", "pretrain", "convert", "demo", "bench", "info")
 
 
 def _print_version(wanted: bool) -> None:
@@ -32,7 +22,6 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def options(
     version: Annotated[
         bool,
@@ -45,15 +34,38 @@ def options(
         os.environ["PEEPHOLE_DEBUG"] = "1"
 
 
-app.command()(guard(predict))
-app.command()(guard(evaluate))
-app.command()(guard(train))
-app.command()(guard(pretrain))
-app.command()(guard(demo))
-app.command()(guard(bench))
-app.command()(guard(info))
+def program(names: Iterable[str]) -> typer.Typer:
+    """Return the program with some of its commands."""
+    made = typer.Typer(
+        name="peephole",
+        help="Recurrent networks you can see into, and a sentiment analyser built on them.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="markdown",
+    )
+    made.callback()(options)
+    for name in names:
+        module = importlib.import_module(f"peephole.cli.{name}")
+        made.command(name)(guard(getattr(module, name)))
+    return made
+
+
+def asked(arguments: Sequence[str]) -> tuple[str, ...]:
+    """Return the command that a command line calls, alone; all where it calls none, for the help and for mistakes.
+
+    >>> asked(["--debug", "predict", "info"])
+    ('predict',)
+    """
+    first = next((argument for argument in arguments if not argument.startswith("-")), "")
+    return (first,) if first in COMMANDS else COMMANDS
 
 
 def main() -> None:
     """Run the program."""
-    app()
+    program(asked(sys.argv[1:]))()
+
+
+def __getattr__(name: str) -> object:
+    if name == "app":
+        return program(COMMANDS)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

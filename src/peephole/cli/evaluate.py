@@ -17,7 +17,10 @@ BEHAVIOUR = "Behaviour"
 
 
 def evaluate(
-    model: Annotated[str | None, typer.Argument(help="Model folder", show_default=False)] = None,
+    model: Annotated[
+        str | None,
+        typer.Argument(help="Model folder, or the name of a model of this installation", show_default=False),
+    ] = None,
     data: Annotated[
         list[str] | None,
         typer.Argument(help="Labelled texts: files, folders, - or hf:NAME", show_default=False),

@@ -22,7 +22,7 @@ EXTRAS = {
 
 
 def info(as_json: Json = False) -> None:
-    """Show versions, backends, threads and extras of this installation."""
+    """Show versions, backends, threads, models and extras of this installation."""
     facts = _facts()
     if as_json:
         output.print_json(facts)
@@ -38,6 +38,12 @@ def info(as_json: Json = False) -> None:
     typer.echo("\ncells, on the CPU")
     for name, chosen in facts["cells"].items():  # pyright: ignore[reportAttributeAccessIssue]
         typer.echo(f"  {name:<14} {chosen}")
+    typer.echo("\nmodels")
+    for model in facts["models"]:  # pyright: ignore[reportGeneralTypeIssues]
+        default = ", the default" if model["default"] else ""
+        typer.echo(f"  {model['name']:<14} {model['bytes'] / 1e6:.1f} MB{default}")
+    if not facts["models"]:
+        typer.echo("  none: this installation was made without a model")
     typer.echo("\nextras")
     for extra, packages in facts["extras"].items():  # pyright: ignore[reportAttributeAccessIssue]
         missing = [name for name, version in packages.items() if version is None]
@@ -48,6 +54,7 @@ def info(as_json: Json = False) -> None:
 
 def _facts() -> dict[str, object]:
     from peephole import cells
+    from peephole.classifier import shipped
     from peephole.ops import backends, choose_backend
 
     listed = backends()
@@ -61,6 +68,10 @@ def _facts() -> dict[str, object]:
         "threads": _threads(),
         "backends": [{"name": b.name, "available": b.available, "detail": b.detail} for b in listed],
         "cells": chosen,
+        "models": [
+            {"name": m.name, "bytes": m.size, "path": str(m.path), "default": m.name == shipped.DEFAULT}
+            for m in shipped.shipped_models()
+        ],
         "extras": {extra: {name: _version(name) for name in names} for extra, names in EXTRAS.items()},
     }
 

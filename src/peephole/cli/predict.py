@@ -27,11 +27,28 @@ def predict(
             show_default=False,
         ),
     ] = None,
-    model: Annotated[str, typer.Option("--model", "-m", help="Model folder")] = "",
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            "-m",
+            help="Model folder, or the name of a model of this installation [default: reviews]",
+        ),
+    ] = None,
     text: Annotated[
         bool, typer.Option("--text", help="Take every argument for a text, even if a file has that name")
     ] = False,
     top_k: Annotated[int, typer.Option(min=1, help="How many labels to give, the most probable first")] = 1,
+    neutral: Annotated[
+        float,
+        typer.Option(
+            min=0.0,
+            max=1.0,
+            metavar="WIDTH",
+            help="Answer neutral where the probabilities of the two labels lie less than this apart: 0.1 means, where the "
+            "larger one is below 0.55; 0 means never",
+        ),
+    ] = 0.0,
     jsonl: Annotated[bool, typer.Option("--jsonl", help="Print a JSON object on each line")] = False,
     as_json: Json = False,
     text_column: TextColumn = None,
@@ -42,7 +59,7 @@ def predict(
 
     Prints label and probability, separated by a tab; on a terminal, the start of the text too.
 
-        peephole predict "Not bad at all." --model my-model
+        peephole predict "Not bad at all."
 
         peephole predict reviews.csv --model my-model --jsonl > labels.jsonl
     """
@@ -50,15 +67,13 @@ def predict(
 
     if as_json and jsonl:
         raise OptionError("predict: --json and --jsonl exclude each other; got both")
-    if not model:
+    if neutral and top_k > 1:
         raise OptionError(
-            "predict: --model must name a model folder; got none",
-            hint="peephole demo makes one in three minutes; peephole train DATA --output MODEL makes one of your own texts",
+            "predict: --neutral and --top-k exclude each other; got both",
+            hint="with --neutral, --json and --jsonl list both probabilities",
         )
     if not texts and sys.stdin.isatty():
-        raise OptionError(
-            "predict: no text was given", hint='peephole predict "A fine film." --model my-model'
-        )
+        raise OptionError("predict: no text was given", hint='peephole predict "A fine film."')
     reads = [argument for argument in texts or ["-"] if not text and _is_source(argument)]
     given_for_files = {"--text-column": text_column, "--where": where, "--format": format}
     if not reads and any(given_for_files.values()):
@@ -69,12 +84,12 @@ def predict(
     given = _Texts(texts or ["-"], text, options)
     # Somebody who types wants an answer to each line, not to each thousand.
     block = 1 if sys.stdin.isatty() and "-" in reads else 1024
-    records = classifier.predict(given, top_k=top_k, block=block)
+    records = classifier.predict(given, top_k=None if neutral else top_k, neutral=neutral, block=block)
     if as_json:
         output.print_json([_record(record) for record in records])
         records = iter(())
     for record in records:
-        line = json_line(_record(record)) if jsonl else _plain(record)
+        line = json_line(_record(record)) if jsonl else _plain(record, top_k)
         sys.stdout.write(line + "\n")
         if block == 1:
             sys.stdout.flush()
@@ -134,8 +149,9 @@ def _record(prediction: Prediction) -> dict[str, object]:
     }
 
 
-def _plain(prediction: Prediction) -> str:
-    fields = [f"{label}\t{p:.4f}" for label, p in prediction.probabilities.items()]
+def _plain(prediction: Prediction, top_k: int) -> str:
+    answers = [(prediction.label, prediction.probability), *list(prediction.probabilities.items())[1:top_k]]
+    fields = [f"{label}\t{p:.4f}" for label, p in answers]
     if output.is_terminal():
         room = max(20, output.columns() - 24 * len(fields))
         fields.append(output.one_line(prediction.text, room))

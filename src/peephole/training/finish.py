@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import peephole
 from peephole.classifier import Classifier
 from peephole.classifier.config import ModelConfig
+from peephole.classifier.storage import Storage
 from peephole.evaluation import Evaluation, evaluate, fit_temperature
 from peephole.training.judge import softmax
 from peephole.training.learner import as_arrays
@@ -33,7 +34,11 @@ def write_model(
         The evaluation at the fitted temperature; its cross-fitted calibration error is the honest one, since the
         temperature was fitted on the same texts.
     """
-    logits, labels = fitted.judgement.logits, data.development.labels
+    storage, labels = cast("Storage", data.recipe.storage), data.development.labels
+    stored = Classifier(config, data.tokenizer, as_arrays(fitted.weights)).with_storage(storage)
+    logits = fitted.judgement.logits
+    if storage != "float32":  # scores are those of the numbers that are written
+        logits = stored.logits([data.development.text(index) for index in range(len(labels))])
     temperature = fit_temperature(logits, labels)
     evaluation = evaluate(
         softmax(logits, temperature), labels, data.labels, lengths=data.development.lengths, logits=logits
@@ -48,8 +53,9 @@ def write_model(
         data=card_facts(request, data, fitted, state),
         split=data.facts["split"],
         library=f"peephole {peephole.__version__}",
+        storage=storage,
     )
-    Classifier(config, data.tokenizer, as_arrays(fitted.weights)).save(request.output)
+    Classifier(config, data.tokenizer, stored.tensors).save(request.output)
     return evaluation
 
 

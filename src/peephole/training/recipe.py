@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from peephole import cells
+from peephole.classifier.storage import STORAGES
 from peephole.training.recipe_base import Settings, meanings
 from peephole.training.setting import Setting, setting
 
@@ -45,6 +46,7 @@ class Recipe(Settings):
     bidirectional: bool = setting(True, "also read each text from its end")
     pooling: tuple[str, ...] = setting(("max", "mean"), "how steps become one vector", choices=_POOLING)
     head: int = setting(64, "width between pooling and output; 0: none", unit="features", low=0, high=8192)
+    storage: str = setting("float32", "how the model folder holds matrices", choices=STORAGES)
 
     # The texts
     tokenizer: str = setting("bpe", "kind of token", choices=("bpe", "word"))

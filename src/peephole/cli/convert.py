@@ -1,0 +1,44 @@
+"""``peephole convert``: the same model, its numbers stored otherwise."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from peephole.cli import output
+from peephole.cli.options import Json
+
+
+def convert(
+    model: Annotated[
+        str,
+        typer.Argument(help="Model folder, or the name of a model of this installation", show_default=False),
+    ],
+    storage: Annotated[
+        str,
+        typer.Option(
+            metavar="STORAGE", help="How to hold the matrices: float32, float16 or int8", show_default=False
+        ),
+    ],
+    out: Annotated[
+        Path, typer.Option("--output", "-o", metavar="MODEL", help="Folder of the model", show_default=False)
+    ],
+    as_json: Json = False,
+) -> None:
+    """Store a model in float16 or int8, a half or a quarter of the size; the scores in its card stay those of the original.
+
+    peephole convert my-model --storage int8 --output my-small-model
+    """
+    from peephole.classifier import converted, load
+
+    before = load(model)
+    done = converted(before, storage).save(out)
+    size = (done / "model.safetensors").stat().st_size
+    if as_json:
+        output.print_json(
+            {"output": str(done), "storage": storage, "from": before.config.storage, "bytes": size}
+        )
+    else:
+        typer.echo(f"model: {out}, weights in {storage}, {size / 1e6:.2f} MB")

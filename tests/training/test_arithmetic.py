@@ -12,7 +12,8 @@ import torch
 from peephole.training.adversarial import adversarial_step
 from peephole.training.average import decay_at, update_average
 from peephole.training.chance import guessing_advice, is_guessing
-from peephole.training.objective import class_weights, loss_of
+from peephole.training.losses import label_loss
+from peephole.training.objective import class_weights
 from peephole.training.schedule import OneCycle
 
 
@@ -56,8 +57,8 @@ def test_loss_by_hand() -> None:
     log_z = math.log(math.exp(2) + 2)
     plain = log_z - 2
     smooth = 0.9 * plain + 0.1 * (3 * log_z - 2) / 3
-    assert loss_of(logits, torch.tensor([0]), None, 0.0).item() == pytest.approx(plain, rel=1e-6)
-    assert loss_of(logits, torch.tensor([0]), None, 0.1).item() == pytest.approx(smooth, rel=1e-6)
+    assert label_loss(logits, torch.tensor([0]), None, 0.0).item() == pytest.approx(plain, rel=1e-6)
+    assert label_loss(logits, torch.tensor([0]), None, 0.1).item() == pytest.approx(smooth, rel=1e-6)
 
 
 def test_class_weights_give_every_class_the_same_share() -> None:
@@ -69,7 +70,7 @@ def test_class_weights_give_every_class_the_same_share() -> None:
     logits = torch.randn(10, 3, generator=torch.Generator().manual_seed(0))
     every = torch.nn.functional.cross_entropy(logits, torch.from_numpy(labels), reduction="none")
     by_class = torch.stack([every[torch.from_numpy(labels) == c].mean() for c in range(3)])
-    assert loss_of(logits, torch.from_numpy(labels), weights, 0.0).item() == pytest.approx(
+    assert label_loss(logits, torch.from_numpy(labels), weights, 0.0).item() == pytest.approx(
         by_class.mean().item()
     )
 
@@ -94,7 +95,7 @@ def test_the_adversarial_step_raises_the_loss() -> None:
     labels = torch.tensor([0, 1, 0])
 
     def loss(rows: torch.Tensor) -> torch.Tensor:
-        return loss_of(torch.zeros(3, 3).index_add(0, text, rows) @ weight, labels, None, 0.05)
+        return label_loss(torch.zeros(3, 3).index_add(0, text, rows) @ weight, labels, None, 0.05)
 
     before = loss(vectors)
     before.backward()

@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from peephole.training import train
+from peephole.training.losses import label_loss
 from peephole.training.noise import guesser_loss, note_loss
-from peephole.training.objective import class_weights, loss_of
+from peephole.training.objective import class_weights
 from peephole.training.state import State
 
 
@@ -23,7 +24,7 @@ def test_a_guessers_loss_is_the_least_that_constant_scores_reach(kind, smoothing
 
     def closure() -> torch.Tensor:
         optimizer.zero_grad()
-        loss = loss_of(scores.expand(100, 3), torch.from_numpy(labels), weights, smoothing)
+        loss = label_loss(scores.expand(100, 3), torch.from_numpy(labels), weights, smoothing)
         loss.backward()
         return loss
 

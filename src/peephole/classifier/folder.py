@@ -24,6 +24,7 @@ from peephole.errors import ModelError
 from peephole.files import publish
 
 CONFIG, WEIGHTS, TOKENIZER, CARD = "config.json", "model.safetensors", "tokenizer.json", "README.md"
+FILES = (CONFIG, WEIGHTS, TOKENIZER, CARD)
 _NEEDED = (CONFIG, WEIGHTS, TOKENIZER)
 
 _MAX_WEIGHT_BYTES = (1 << 30) + (1 << 21)  # the most parameters a config may have, in float32, and a header

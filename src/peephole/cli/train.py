@@ -55,6 +55,18 @@ def train(
         list[str] | None,
         typer.Option(metavar="DATA", help="Development texts of their own", rich_help_panel=DATA),
     ] = None,
+    teacher: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="MODEL", help="Learn from this model's answers too; may be repeated", rich_help_panel=DATA
+        ),
+    ] = None,
+    unlabelled: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="DATA", help="Texts without labels to train on; may be repeated", rich_help_panel=DATA
+        ),
+    ] = None,
     where: Where = None,
     format: Format = None,
     skip_bad: SkipBad = False,
@@ -109,6 +121,8 @@ def train(
         output=out,
         recipe=recipe,
         dev_sources=tuple(dev or ()),
+        teachers=tuple(teacher or ()),
+        unlabelled=tuple(unlabelled or ()),
         text_column=text_column,
         label_column=label_column,
         group_column=group_column,

@@ -23,6 +23,7 @@ class Request:
         text: the text column's name, or None to find it.
         label: the label column's name, or None to find it.
         group: the group column's name, or None for no groups.
+        group_optional: whether a source may lack the group column; its records then have no group.
         extra: further columns to hand out in `Record.fields`.
         where: column name to value: rows with another value are left out.
         labels: whether a record must have a label, may have one, or is not looked at for one.
@@ -34,13 +35,14 @@ class Request:
     extra: tuple[str, ...] = ()
     where: Mapping[str, str] | None = None
     labels: LabelMode = "optional"
+    group_optional: bool = False
 
     def named(self) -> list[tuple[str, str]]:
         """Every column that was given by name, as (option, column)."""
         pairs = [
             ("text_column", self.text),
             ("label_column", self.label),
-            ("group_column", self.group),
+            ("group_column", None if self.group_optional else self.group),
             *(("columns", name) for name in self.extra),
             *(("where", name) for name in self.where or {}),
         ]
@@ -108,7 +110,8 @@ def find_columns(source: str, header: Sequence[str], request: Request) -> tuple[
         label = find("label", LABEL_NAMES, needed=request.labels == "required")
     if problems or text is None:
         return None, problems
-    return Layout(text, label, request.group), []
+    group = None if request.group_optional and request.group not in header else request.group
+    return Layout(text, label, group), []
 
 
 def refuse_columns(source: str, what: str, request: Request) -> list[Problem]:

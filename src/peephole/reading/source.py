@@ -51,6 +51,7 @@ def read(
     text_column: str | None = None,
     label_column: str | None = None,
     group_column: str | None = None,
+    group_optional: bool = False,
     split_column: str | None = None,
     columns: Sequence[str] = (),
     where: Mapping[str, str] | None = None,
@@ -71,6 +72,7 @@ def read(
         text_column: the column of the texts. None finds text, review, sentence or content, in any case.
         label_column: the column of the labels. None finds label, sentiment, class or target, in any case.
         group_column: a column whose value becomes `Record.group`.
+        group_optional: a source may lack that column; `Record.group` is then None.
         split_column: a column to hand out in `Record.fields`, like those of `columns`.
         columns: further columns to hand out in `Record.fields`, by their names.
         where: column name to value; only rows with exactly these values are read.
@@ -113,7 +115,9 @@ def read(
     if isinstance(columns, str):
         raise OptionError(f"read: columns must be a sequence of names; got the single string {columns!r}")
     extra = dict.fromkeys(columns if split_column is None else [split_column, *columns])
-    request = Request(text_column, label_column, group_column, tuple(extra), dict(where or {}), labels)
+    request = Request(
+        text_column, label_column, group_column, tuple(extra), dict(where or {}), labels, group_optional
+    )
     rules = Rules(None if known_labels is None else tuple(known_labels), keep_empty, skip_bad)
     return RecordStream([_source(name, format, request) for name in names], request, rules)
 

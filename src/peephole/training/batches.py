@@ -38,14 +38,16 @@ class Batch:
     Args:
         ids: token ids as packed rows `[R]`, int64.
         sequences: where each row stands.
-        labels: class of each text `[N]`, int64.
+        labels: class of each text `[N]`, int64; −1 for a text without a label.
         rows: index of each text in its corpus `[N]`.
+        targets: probabilities that teachers give the classes `[N, C]`, float32, or None.
     """
 
     ids: NDArray[np.int64]
     sequences: Sequences
     labels: NDArray[np.int64]
     rows: Rows
+    targets: NDArray[np.float32] | None = None
 
 
 def epoch_batches(
@@ -134,4 +136,5 @@ def gather(corpus: Corpus, rows: Rows) -> Batch:
     """
     sequences = Sequences.from_lengths(corpus.lengths[rows])
     where = corpus.starts[rows][sequences.row_batch] + sequences.row_time
-    return Batch(corpus.ids[where].astype(np.int64), sequences, corpus.labels[rows], rows)
+    targets = None if corpus.targets is None else corpus.targets[rows]
+    return Batch(corpus.ids[where].astype(np.int64), sequences, corpus.labels[rows], rows, targets)

@@ -1,6 +1,7 @@
 """Checkpoints: a folder of two files, written whole, renamed once, and checked when it is read.
 
     OUTPUT.checkpoint/
+      teacher-1f0c….safetensors  what a teacher answers (`peephole.training.teachers`)
       checkpoint-00000012/       the newest; the one before it is removed when this one is in place
         state.json               where the run is, its recipe, the digest of its data, its history
         tensors.safetensors      weights, their average, the best so far, the optimiser's moments and step counts
@@ -32,6 +33,7 @@ from peephole.files import sync_folder, write_synced
 FORMAT = "peephole training checkpoint"
 VERSION = 1
 STATE, TENSORS, TOKENIZER = "state.json", "tensors.safetensors", "tokenizer.json"
+ANSWERS = "teacher-{}.safetensors"
 _NAME = re.compile(r"checkpoint-(\d{8})")
 _PARTIAL = re.compile(r"checkpoint-\d{8}\.partial")
 _START_AGAIN = "to start again from the beginning, remove the checkpoint's folder"
@@ -143,12 +145,14 @@ def load_checkpoint(folder: Path, kind: type[S]) -> Checkpoint[S] | None:
 
 
 def remove_checkpoints(folder: Path) -> None:
-    """Remove the checkpoints in `folder`, and the folder if nothing else is in it."""
+    """Remove the checkpoints and teachers' answers in `folder`, and the folder if nothing else is in it."""
     if not folder.is_dir():
         return
     for path in reversed(_complete(folder)):
         _remove(path)
     _remove_partial(folder)
+    for path in folder.glob(ANSWERS.format("*") + "*"):
+        path.unlink()
     if not any(folder.iterdir()):
         folder.rmdir()
 

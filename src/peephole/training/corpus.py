@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,7 +17,8 @@ class Corpus:
     Args:
         ids: token ids of all texts `[tokens]`, int32.
         starts: where each text begins in `ids`, and the end of the last `[texts + 1]`, int64.
-        labels: class of each text `[texts]`, int64, each in [0, C).
+        labels: class of each text `[texts]`, int64, each in [0, C), or −1 for a text without a label.
+        targets: probabilities that teachers give the classes of each text `[texts, C]`, float32, or None.
 
     Example:
         >>> corpus = Corpus.from_texts([np.array([5, 6, 7]), np.array([8])], [0, 1])
@@ -27,6 +29,7 @@ class Corpus:
     ids: NDArray[np.int32]
     starts: NDArray[np.int64]
     labels: NDArray[np.int64]
+    targets: NDArray[np.float32] | None = None
 
     @classmethod
     def from_texts(cls, texts: Sequence[NDArray[np.int32]], labels: Sequence[int]) -> Corpus:
@@ -43,6 +46,11 @@ class Corpus:
     def lengths(self) -> NDArray[np.int64]:
         """Tokens of each text `[texts]`."""
         return np.diff(self.starts)
+
+    @property
+    def known_labels(self) -> NDArray[np.int64]:
+        """Class of each text that has a label `[labelled texts]`."""
+        return self.labels[self.labels >= 0]
 
     def text(self, index: int) -> NDArray[np.int32]:
         """Return the ids of one text `[its length]`, a view."""
@@ -67,4 +75,5 @@ class Corpus:
                 return text
             return np.concatenate([text[:head], text[len(text) - tail :]])
 
-        return Corpus.from_texts([cut(self.text(index)) for index in range(len(self))], self.labels.tolist())
+        cut_texts = [cut(self.text(index)) for index in range(len(self))]
+        return dataclasses.replace(Corpus.from_texts(cut_texts, self.labels.tolist()), targets=self.targets)

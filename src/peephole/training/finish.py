@@ -81,6 +81,8 @@ def card_facts(request: TrainRequest, data: Prepared, fitted: Fitted, state: Sta
     return {
         "sources": [str(source) for source in request.sources],
         "development_sources": [str(source) for source in request.dev_sources],
+        "unlabelled_sources": [str(source) for source in request.unlabelled],
+        "teachers": [str(teacher) for teacher in request.teachers],
         **{name: value for name, value in data.facts.items() if name != "split"},
         "sha256": data.digest,
         "recipe": data.recipe.to_json(),

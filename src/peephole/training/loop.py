@@ -11,8 +11,7 @@ import numpy as np
 from torch import Tensor
 
 from peephole.nn.classifier import ClassifierModule
-from peephole.training.adversarial import adversarial_step
-from peephole.training.batches import Batch, Rows, gather
+from peephole.training.batches import Rows, gather
 from peephole.training.chance import guessing_advice, is_guessing
 from peephole.training.judge import Judgement, judge
 from peephole.training.keeper import Keeper
@@ -20,7 +19,7 @@ from peephole.training.learner import Learner
 from peephole.training.machine import Machine
 from peephole.training.meter import Meter
 from peephole.training.noise import guesser_loss, note_loss
-from peephole.training.objective import class_weights, loss_of
+from peephole.training.objective import add_gradients, class_weights
 from peephole.training.prepare import Prepared
 from peephole.training.progress import Plan, Progress
 from peephole.training.recipe import Recipe
@@ -74,9 +73,10 @@ def fit(
         TrainingDiverged: the loss or a gradient is infinite or undefined.
     """
     recipe, train, state = data.recipe, data.train, learner.state
-    weights = class_weights(train.labels, len(data.labels), recipe.class_weights, machine.device)
+    labels = train.known_labels
+    weights = class_weights(labels, len(data.labels), recipe.class_weights, machine.device)
     balance = None if weights is None else weights.cpu().numpy()
-    guess = guesser_loss(train.labels, len(data.labels), recipe.label_smoothing, balance)
+    guess = guesser_loss(labels, len(data.labels), recipe.label_smoothing, balance)
     steps = sum(len(batches) for batches in plan) // machine.processes
     schedule = OneCycle(recipe.learning_rate, steps, recipe.warmup)
     meter = Meter(state, lambda: state.epoch + 1, steps, machine.processes)
@@ -107,11 +107,13 @@ def fit(
             noisy = recipe.noise_from == "start" or state.noise_step > 0
             loss = add_gradients(learner, gather(train, rows), weights, recipe, machine, noisy=noisy)
             norm = learner.step(learning_rate)
-            if not math.isfinite(loss) or (not math.isfinite(norm) and recipe.precision != "fp16"):
+            finite = loss is None or math.isfinite(loss)
+            if not finite or (not math.isfinite(norm) and recipe.precision != "fp16"):
                 raise diverged(state, loss, norm, learning_rate)
             state.batch += 1
-            state.loss_sum += loss
-            note_loss(state, machine.mean(loss), guess)
+            state.loss_sum += loss or 0.0
+            if labelled := machine.mean(float(loss is not None)):
+                note_loss(state, machine.mean(loss or 0.0) / labelled, guess)
             state.tokens += int(train.lengths[rows].sum())
             state.seconds = meter.seconds
             progress.step(meter.report(loss, learning_rate))
@@ -126,10 +128,11 @@ def fit(
         stop_if_interrupted()
 
         judgement = judge_weights(learner.candidate)
+        labelled_batches = sum(bool((train.labels[rows] >= 0).any()) for rows in batches)
         line = Pass(
             epoch=state.epoch + 1,
             step=state.step,
-            train_loss=state.loss_sum / len(batches),
+            train_loss=state.loss_sum / max(1, labelled_batches),
             log_loss=judgement.log_loss,
             accuracy=judgement.accuracy,
             macro_f1=judgement.macro_f1,
@@ -143,7 +146,7 @@ def fit(
         progress.finish_pass(line, best=state.best_epoch == line.epoch)
         warm = state.step >= schedule.warmup_steps
         if warm and not warned and is_guessing(judgement.predicted, data.development.labels):
-            counts = np.bincount(train.labels, minlength=len(data.labels))
+            counts = np.bincount(labels, minlength=len(data.labels))
             progress.warn(guessing_advice(line.train_loss, guess, counts, recipe.learning_rate))
             warned = True
         keeper.save(learner)
@@ -151,39 +154,6 @@ def fit(
     # A resumed run may not have the best pass's judgement any more; judging again gives both the same bits.
     ending: Ending = "complete" if state.epoch == len(plan) else "patience"
     return Fitted(ending, learner.best, judge_weights(learner.best))
-
-
-def add_gradients(
-    learner: Learner[ClassifierModule, State],
-    batch: Batch,
-    weights: Tensor | None,
-    recipe: Recipe,
-    machine: Machine,
-    *,
-    noisy: bool,
-) -> float:
-    """Add the gradients of a batch's loss to the parameters, and return the loss, in nats.
-
-    Without noise, no token is dropped and there is no adversary. With adversarial training there is a second
-    pass, over vectors that were moved to where the first pass's loss is worse; both losses count alike. It leaves
-    out the noise on the vectors, since the step replaces it.
-    """
-    model, backward = learner.model, machine.accelerator.backward
-    ids, labels = machine.tensor(batch.ids), machine.tensor(batch.labels)
-    sequences, adversarial = batch.sequences, noisy and recipe.adversarial > 0
-    with machine.autocast():
-        vectors = model.embed(ids, sequences, noise=noisy)
-        if adversarial:
-            vectors.retain_grad()
-        loss = loss_of(model.classify(vectors, sequences), labels, weights, recipe.label_smoothing)
-    backward(loss)
-    if adversarial and vectors.grad is not None:
-        text = machine.tensor(sequences.row_batch)
-        step = adversarial_step(vectors.grad, vectors.detach(), text, len(labels), recipe.adversarial)
-        with machine.autocast():
-            logits = model.classify(model.embed(ids, sequences, noise=False) + step, sequences)
-            backward(loss_of(logits, labels, weights, recipe.label_smoothing))
-    return float(loss.detach())
 
 
 def merit(line: Pass | Judgement, recipe: Recipe) -> tuple[float, float]:
@@ -209,7 +179,7 @@ def better_of_two(
     return Fitted("time", learner.best, judge_weights(learner.best))
 
 
-def diverged(state: State, loss: float, norm: float, learning_rate: float) -> TrainingDiverged:
+def diverged(state: State, loss: float | None, norm: float, learning_rate: float) -> TrainingDiverged:
     """Return the error of a run whose numbers are no longer finite."""
     return TrainingDiverged(
         f"training: loss and gradient must stay finite; got loss {loss} and gradient norm {norm} in step {state.step} "

@@ -42,15 +42,16 @@ class Meter:
         """Seconds spent training, over all sessions."""
         return self._seconds + time.monotonic() - self._began
 
-    def report(self, loss: float, learning_rate: float) -> StepReport:
-        """Return what is told about the step that was just taken."""
-        self._recent.append(loss)
+    def report(self, loss: float | None, learning_rate: float) -> StepReport:
+        """Return what is told about the step that was just taken; None is the loss of a batch without labels."""
+        if loss is not None:
+            self._recent.append(loss)
         spent = max(time.monotonic() - self._began, 1e-9)
         state = self._state
         return StepReport(
             step=state.step,
             epoch=self._epoch(),
-            loss=sum(self._recent) / len(self._recent),
+            loss=sum(self._recent) / max(len(self._recent), 1),
             learning_rate=learning_rate,
             tokens_per_second=self._processes * (state.tokens - self._tokens) / spent,
             seconds_left=spent / max(state.step - self._step, 1) * (self._steps - state.step),

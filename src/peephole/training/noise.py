@@ -23,13 +23,13 @@ def guesser_loss(
     """Return the training loss of the best guesser, which knows how common each class is and nothing else.
 
     Args:
-        labels: class of each training text `[texts]`.
+        labels: class of each labelled training text `[texts]`.
         classes: number of classes; each has at least one text.
         smoothing: share of the target that is spread over all classes, in [0, 1).
         weights: weight of each class `[C]`, or None.
 
     Returns:
-        The cross-entropy in nats, as `peephole.training.objective.loss_of` measures it.
+        The cross-entropy in nats, as `peephole.training.losses.label_loss` measures it.
 
     Example:
         >>> round(guesser_loss(np.array([0, 1, 1, 1]), 2, 0.0), 4)
@@ -46,7 +46,7 @@ def note_loss(state: State, loss: float, guess: float) -> None:
 
     Args:
         state: `recent_loss` and `noise_step` are changed in place; `step` is read.
-        loss: of the step that was just taken, the same in every process, nats.
+        loss: of the labels in the step that was just taken, the same in every process, nats.
         guess: what `guesser_loss` returned.
 
     Example:
@@ -56,6 +56,7 @@ def note_loss(state: State, loss: float, guess: float) -> None:
         >>> state.noise_step
         50
     """
-    state.recent_loss = loss if state.step == 1 else _MEMORY * state.recent_loss + (1 - _MEMORY) * loss
+    first = state.recent_loss == 0.0
+    state.recent_loss = loss if first else _MEMORY * state.recent_loss + (1 - _MEMORY) * loss
     if not state.noise_step and state.step >= 50 and state.recent_loss < LEFT_BEHIND * guess:
         state.noise_step = state.step

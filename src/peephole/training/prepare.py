@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
@@ -12,12 +13,15 @@ from peephole.classifier.tokenizer import Tokenizer
 from peephole.errors import DataError
 from peephole.reading import Record, SplitRule, drop_repeats, read, split_development
 from peephole.reading.labels import is_number
+from peephole.training.checkpoint import checkpoint_folder
 from peephole.training.corpus import Corpus
 from peephole.training.machine import Machine
 from peephole.training.progress import Progress
 from peephole.training.recipe import Recipe
 from peephole.training.request import TrainRequest
 from peephole.training.sizes import CorpusSize, resolve_sizes
+from peephole.training.teachers import ask_teachers, load_teachers
+from peephole.training.unlabelled import describe_unlabelled, read_unlabelled
 
 TRAIN_NAMES = ("train", "training")
 DEVELOPMENT_NAMES = ("dev", "development", "valid", "validation", "val")
@@ -32,12 +36,19 @@ class Parts:
         train, development: the records of each part, in the order of the sources; each has a label.
         labels: names of the classes, in the order of their indices.
         facts: what was read, left out and dropped, as JSON.
+        unlabelled: texts to train on without a label.
     """
 
     train: list[Record]
     development: list[Record]
     labels: tuple[str, ...]
     facts: dict[str, Any]
+    unlabelled: list[Record]
+
+    @property
+    def seen(self) -> list[Record]:
+        """The records that training sees: the labelled ones, then the unlabelled ones."""
+        return [*self.train, *self.unlabelled]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,7 +59,7 @@ class Prepared:
         recipe: the recipe with the sizes filled in.
         tokenizer: learnt from the training part.
         labels: names of the classes, in the order of their indices.
-        train: the training texts, the long ones cut in the middle.
+        train: the training texts, labelled and unlabelled, the long ones cut in the middle; with teachers' targets.
         whole: the training texts, uncut.
         development: the development texts, uncut.
         facts: what was read, held out, dropped and cut, as JSON.
@@ -82,13 +93,14 @@ def prepare(
     parts = read_parts(request)
     facts, recipe = parts.facts, request.recipe
     progress.note(_describe(facts))
+    teachers = load_teachers(request.teachers, parts.labels)
     recipe = resolve_sizes(
-        recipe, CorpusSize(len(parts.train), sum(len(record.text.split()) for record in parts.train))
+        recipe, CorpusSize(len(parts.seen), sum(len(record.text.split()) for record in parts.seen))
     )
     if tokenizer is None:
-        learnt = learn_tokens(parts.train, recipe).to_json() if machine.is_main else ""
+        learnt = learn_tokens(parts.seen, recipe).to_json() if machine.is_main else ""
         tokenizer = Tokenizer.from_json(machine.from_main(learnt))
-    whole = encode(parts.train, tokenizer, parts.labels)
+    whole = encode(parts.seen, tokenizer, parts.labels)
     development = encode(parts.development, tokenizer, parts.labels)
     cut = int((whole.lengths > recipe.max_length).sum())
     facts |= {
@@ -103,8 +115,11 @@ def prepare(
             f"{cut:,} training texts have more than {recipe.max_length} tokens: training sees the first "
             f"{recipe.head_tokens} and the last {tail} of each; prediction reads whole texts"
         )
-    train = whole.cropped(recipe.max_length, recipe.head_tokens)
-    return Prepared(recipe, tokenizer, parts.labels, train, whole, development, facts, digest_of(parts))
+    train, digest = whole.cropped(recipe.max_length, recipe.head_tokens), digest_of(parts)
+    texts, folder = [record.text for record in parts.seen], checkpoint_folder(request.output)
+    targets = ask_teachers(teachers, texts, digest, folder, progress, machine)
+    train = dataclasses.replace(train, targets=targets)
+    return Prepared(recipe, tokenizer, parts.labels, train, whole, development, facts, digest)
 
 
 def learn_tokens(records: Sequence[Record], recipe: Recipe) -> Tokenizer:
@@ -164,20 +179,24 @@ def read_parts(request: TrainRequest) -> Parts:
     counts = [Counter(str(record.label) for record in part) for part in (train, development)]
     _check_classes(labels, counts[0])
     facts["labels"] = {label: [count[label] for count in counts] for label in labels}
-    return Parts(train, development, labels, facts)
+    unlabelled, more_facts = read_unlabelled(request, development)
+    return Parts(train, development, labels, facts | more_facts, unlabelled)
 
 
 def encode(records: Sequence[Record], tokenizer: Tokenizer, labels: Sequence[str]) -> Corpus:
-    """Return the records as token ids and class indices."""
+    """Return the records as token ids and class indices, −1 for a record without a label."""
     index = {label: position for position, label in enumerate(labels)}
     texts = tokenizer.encode_batch([record.text for record in records])
-    return Corpus.from_texts(texts, [index[str(record.label)] for record in records])
+    return Corpus.from_texts(
+        texts, [-1 if record.label is None else index[record.label] for record in records]
+    )
 
 
 def digest_of(parts: Parts) -> str:
     """Return the SHA-256 of all texts with their labels and parts, in order."""
     digest = hashlib.sha256()
-    for name, records in (("train", parts.train), ("development", parts.development)):
+    every = {"train": parts.train, "development": parts.development, "unlabelled": parts.unlabelled}
+    for name, records in every.items():
         for record in records:
             for field in (name, str(record.label), record.text):
                 content = field.encode("utf-8", "surrogatepass")
@@ -253,5 +272,6 @@ def _describe(facts: dict[str, Any]) -> str:
         *([f"{sum(facts['skipped'].values()):,} records skipped: "
            + ", ".join(f"{count:,} {reason}" for reason, count in facts["skipped"].items())]
           if facts["skipped"] else []),
+        *describe_unlabelled(facts),
     ]  # fmt: skip
     return "\n".join(lines)

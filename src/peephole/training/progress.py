@@ -39,7 +39,7 @@ class StepReport:
     Args:
         step: steps taken so far.
         epoch: number of the current pass, from 1.
-        loss: mean loss of the last fifty steps, nats.
+        loss: mean loss of the labels in the last fifty steps that had labelled texts, nats; 0 before the first.
         learning_rate: of the step.
         tokens_per_second: tokens trained on in a second, in this session.
         seconds_left: estimate of the training time that is left.
@@ -61,6 +61,9 @@ class Progress:
 
     def warn(self, text: str) -> None:
         """Hear a warning, one or more lines."""
+
+    def score(self, who: str, done: int, texts: int) -> None:
+        """Hear that a teacher has scored `done` of the training texts; `who` says which teacher."""
 
     def start(self, plan: Plan) -> None:
         """Hear that training begins or goes on."""
@@ -91,6 +94,10 @@ class Several(Progress):
     def warn(self, text: str) -> None:  # noqa: D102
         for listener in self.listeners:
             listener.warn(text)
+
+    def score(self, who: str, done: int, texts: int) -> None:  # noqa: D102
+        for listener in self.listeners:
+            listener.score(who, done, texts)
 
     def start(self, plan: Plan) -> None:  # noqa: D102
         for listener in self.listeners:
@@ -160,6 +167,11 @@ class Lines(Progress):
     def warn(self, text: str) -> None:  # noqa: D102
         self.note(f"warning: {text}")
 
+    def score(self, who: str, done: int, texts: int) -> None:  # noqa: D102
+        if done == texts or time.monotonic() - self._last >= self.every:
+            self._last = time.monotonic()
+            self.note(f"{who}: {done:,} of {texts:,} texts scored")
+
     def start(self, plan: Plan) -> None:  # noqa: D102
         self._plan = plan
         self._last = time.monotonic()
@@ -205,6 +217,15 @@ class Bars(Progress):
 
     def warn(self, text: str) -> None:  # noqa: D102
         self._console.print(f"warning: {text}", markup=False, soft_wrap=True, style="yellow")
+
+    def score(self, who: str, done: int, texts: int) -> None:  # noqa: D102
+        if self._task is None:
+            self._task = self._bars.add_task(who, total=texts, facts="")
+            self._bars.start()
+        self._show(who, completed=done, facts=f"{done:,} of {texts:,} texts scored")
+        if done == texts:
+            self._bars.remove_task(self._task)
+            self._task = None
 
     def start(self, plan: Plan) -> None:  # noqa: D102
         self._plan = plan

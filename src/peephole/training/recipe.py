@@ -80,6 +80,12 @@ class Recipe(Settings):
     )
     weight_decay: float = setting(0.01, "pull towards zero (AdamW)", unit="learning rate", low=0, high=10)
 
+    # Teachers
+    distillation: float = setting(0.7, "weight of the teachers' answers beside the labels", low=0, high=1)
+    distillation_temperature: float = setting(
+        1.0, "softens teachers and network before they are compared", low=0, high=100, above=True
+    )
+
     # The course of training
     learning_rate: float = setting(3e-3, "peak of the one-cycle schedule", low=0, high=10, above=True)
     momentum: float = setting(0.9, "AdamW's first beta", low=0, high=0.9999)

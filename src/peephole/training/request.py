@@ -25,7 +25,9 @@ class TrainRequest:
         text_column, label_column: columns of the text and of the label; None finds them by their usual names.
         group_column: column whose groups are never divided between training and development.
         split_column: column that says which rows are for training and which for development.
-        where: column and value; other rows are left out.
+        where: column and value; other rows are left out. Unlabelled sources are not asked for it.
+        teachers: folders of trained models whose averaged probabilities are targets, beside the labels.
+        unlabelled: sources of texts without labels, for teachers to answer.
         format: format of the sources; None tells it from their names.
         skip_bad: leave out records that cannot be used, and count them, instead of refusing the sources.
         resume: go on from the checkpoint beside `output`; from the beginning when there is none yet.
@@ -45,6 +47,8 @@ class TrainRequest:
     output: Path
     recipe: Recipe = field(default_factory=Recipe)
     dev_sources: tuple[str | Path, ...] = ()
+    teachers: tuple[str | Path, ...] = ()
+    unlabelled: tuple[str | Path, ...] = ()
     text_column: str | None = None
     label_column: str | None = None
     group_column: str | None = None
@@ -73,6 +77,10 @@ class TrainRequest:
             problems.append(f"one way to hold out development texts may be given; got {given}")
         if not self.sources:
             problems.append("sources must name at least one source; got none")
+        if self.teachers and not self.recipe.distillation:
+            problems.append("teachers need the recipe's distillation to be above 0; got 0")
+        if self.unlabelled and not self.teachers:
+            problems.append("unlabelled sources need a teacher that answers for them; got none")
         if self.time_budget is not None and not self.time_budget > 0:
             problems.append(f"time_budget must be above 0 seconds; got {self.time_budget!r}")
         if self.checkpoint_steps < 1:

@@ -30,6 +30,7 @@ from peephole.training.recipe import Recipe
 from peephole.training.request import TrainingInterrupted, TrainRequest, TrainResult
 from peephole.training.state import State
 from peephole.training.stopping import Clock, Interrupts
+from peephole.training.teachers import teacher_digest
 from peephole.training.tensorboard import TensorBoard
 
 
@@ -179,7 +180,11 @@ def _machine_facts(machine: Machine, recipe: Recipe) -> dict[str, Any]:
 
 def _options(request: TrainRequest) -> dict[str, Any]:
     """Return what decides the result besides recipe and texts."""
-    options: dict[str, Any] = {"word_vectors": None, "language_model": None}
+    options: dict[str, Any] = {
+        "word_vectors": None,
+        "language_model": None,
+        "teachers": [teacher_digest(teacher) for teacher in request.teachers],
+    }
     if request.language_model is not None:
         weights = request.language_model / WEIGHTS
         options["language_model"] = hashlib.sha256(weights.read_bytes()).hexdigest()

@@ -133,7 +133,7 @@ def load_language(folder: str | os.PathLike[str]) -> Language:
         raise ModelError(f"{path}: the recipe and {TOKENIZER} must agree in kind and lowercase", hint=_HINT)
     with (path / WEIGHTS).open("rb") as file:
         weights = read_weights(
-            file.fileno(), shapes_of(recipe, tokenizer.vocabulary_size), str(path / WEIGHTS)
+            file.fileno(), shapes_of(recipe, tokenizer.vocabulary_size), "float32", str(path / WEIGHTS)
         )
     return Language(recipe, tokenizer, weights, config["metrics"], config["data"], path)
 

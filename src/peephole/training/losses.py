@@ -1,0 +1,49 @@
+"""The terms of the loss, each a mean over the texts that have what it needs."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def label_loss(logits: Tensor, labels: Tensor, weights: Tensor | None, smoothing: float) -> Tensor:
+    """Return the mean cross-entropy of the labelled texts of a batch, a scalar in nats.
+
+    Args:
+        logits: scores before the softmax `[N, C]`.
+        labels: class of each text `[N]`, int64; −1 for a text without a label, which contributes nothing. At least
+            one text has a label.
+        weights: weight of each class `[C]`, or None.
+        smoothing: share of the target that is spread over all classes, in [0, 1).
+
+    Example:
+        >>> import torch
+        >>> label_loss(torch.zeros(3, 4), torch.tensor([0, -1, 3]), None, 0.05).item()      # ln 4
+        1.3862943649291992
+    """
+    return F.cross_entropy(logits.float(), labels, weight=weights, label_smoothing=smoothing, ignore_index=-1)
+
+
+def distillation_loss(logits: Tensor, targets: Tensor, temperature: float) -> Tensor:
+    """Return the mean cross-entropy between teachers and the network, both softened, a scalar in nats.
+
+    Args:
+        logits: scores before the softmax `[N, C]`.
+        targets: the teachers' probabilities `[N, C]`, each row summing to 1.
+        temperature: T, above 0. Teachers' probabilities are raised to 1 / T and normalised, the network's logits
+            divided by T; above 1 both say more of the less probable classes.
+
+    Returns:
+        The cross-entropy times T², which keeps the size of its gradient from changing with T.
+
+    Source: Hinton, Vinyals & Dean, "Distilling the knowledge in a neural network" (2015), section 2. We differ:
+        what is softened of the teachers is their averaged, calibrated probability instead of one teacher's logit.
+
+    Example:
+        >>> import torch
+        >>> distillation_loss(torch.zeros(1, 2), torch.tensor([[0.9, 0.1]]), 1.0).item()    # ln 2
+        0.6931471824645996
+    """
+    softened = targets.pow(1 / temperature)
+    softened = softened / softened.sum(dim=1, keepdim=True)
+    return F.cross_entropy(logits.float() / temperature, softened) * temperature**2

@@ -137,7 +137,7 @@ def _score(
     share = np.arange(machine.process, len(texts), machine.processes)
     for start in range(0, len(share), _BLOCK):
         rows = share[start : start + _BLOCK]
-        answers[rows] = teacher.predict_proba([texts[row] for row in rows])
+        answers[rows] = teacher.predict_proba([texts[int(row)] for row in rows])
         progress.score(who, min((start + len(rows)) * machine.processes, len(texts)), len(texts))
     return answers
 

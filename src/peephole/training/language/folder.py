@@ -16,6 +16,7 @@ import peephole
 from peephole import cells
 from peephole.classifier.preprocessing import Preprocessing
 from peephole.classifier.rules import shown
+from peephole.classifier.storage import dense
 from peephole.classifier.strict_json import read_json
 from peephole.classifier.tokenizer import Tokenizer
 from peephole.classifier.tokenizer_file import byte_limit
@@ -135,7 +136,8 @@ def load_language(folder: str | os.PathLike[str]) -> Language:
         weights = read_weights(
             file.fileno(), shapes_of(recipe, tokenizer.vocabulary_size), "float32", str(path / WEIGHTS)
         )
-    return Language(recipe, tokenizer, weights, config["metrics"], config["data"], path)
+    arrays = {name: dense(tensor) for name, tensor in weights.items()}
+    return Language(recipe, tokenizer, arrays, config["metrics"], config["data"], path)
 
 
 def _read_config(path: Path) -> dict[str, Any]:

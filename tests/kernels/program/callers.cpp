@@ -105,8 +105,8 @@ void CheckCallers(const char* isa) {
   for (std::thread& caller : callers) caller.join();
 }
 
-void CheckForks(const char* isa) {
 #if !defined(_WIN32)
+void CheckForks(const char* isa) {
   const std::vector<Problem> problems = Divided();
   std::vector<Named> expected;
   for (size_t k = 0; k < 4; ++k) expected.push_back(Run(problems[k], DividedHow(isa, k)));
@@ -139,10 +139,8 @@ void CheckForks(const char* isa) {
   stop = true;
   caller.join();
   Check(all_same(), "%s: after forks the parent computes something else", isa);
-#else
-  (void)isa;
-#endif
 }
+#endif
 
 bool ShareThreads() {
 #if !defined(_WIN32)

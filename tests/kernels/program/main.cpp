@@ -39,7 +39,9 @@ bool RunThreads(const char* isa, const Options& options) {
   const auto run = [&](const char* title, const std::function<void()>& check) { RunCheck(isa, title, &failed, check); };
   run("numbers of threads", [&] { CheckThreads(isa, options.quick); });
   run("several callers", [&] { CheckCallers(isa); });
+#if !defined(_WIN32)
   if (options.forks) run("forked children", [&] { CheckForks(isa); });
+#endif
   return failed;
 }
 

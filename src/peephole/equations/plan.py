@@ -1,9 +1,7 @@
 """A cell's graph laid out for a kernel: lanes, products, phases, and what must be kept for the backward pass.
 
-A **lane** is a pre-activation that products add up to: W_i x + b_i + U_i h_prev + b'_i is one lane, since its halves are only
-ever seen as a sum; the GRU's candidate, which multiplies one half by r, has two. A **source** is what a product multiplies: the
-input row, a previous state, or an operand computed in an earlier phase. The kernel accumulates the lanes of a phase, and one
-pointwise function, written by `emit_cpp`, does the rest.
+Lanes and products are explained in `lanes`. The lanes of a **phase** wait for nothing but earlier phases: the kernel accumulates
+them, and one pointwise function, written by `emit_pointwise`, does the rest.
 
 Named values can be held from outside, so each is wrapped in a ``hold`` node. Behind it, the gradient is a leaf of its own,
 which is nothing while the value is held.
@@ -15,49 +13,15 @@ import dataclasses
 import functools
 from collections.abc import Iterable
 
-from peephole.equations.cell import Cell, Matrix
+from peephole.equations.cell import Cell
 from peephole.equations.derivative import Derivative, derivative
-from peephole.equations.expression import LEAVES, PRODUCTS, Expression
+from peephole.equations.expression import LEAVES, Expression
+from peephole.equations.lanes import Lane, Product, Source, find_lanes, find_products
 from peephole.equations.trace import Trace, trace
 
 # Cheaper to compute again in a later phase than to write and read.
 _CHEAP = ("add", "subtract", "multiply", "negate")
 BEHIND = "'"  # the gradient that flows behind the value `c` is the leaf `c'`
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Lane:
-    """A sum of products, in the phase in which it is complete."""
-
-    root: Expression
-    products: tuple[Expression, ...]
-    phase: int
-
-
-@dataclasses.dataclass(frozen=True)
-class Source:
-    """What products multiply: ``input``, ``previous`` (index: the state) or ``operand`` (index: of `Plan.operands`).
-
-    `masked` sources are multiplied by the mask of recurrent dropout first.
-    """
-
-    kind: str
-    index: int
-    masked: bool
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Product:
-    """One matrix times one source, added to one lane.
-
-    `array` is ``weight_ih``, ``weight_hh`` or the name of a `Matrix`; its rows ``[block · H, (block + 1) · H)`` are used.
-    """
-
-    node: Expression
-    source: int
-    lane: int
-    array: str
-    block: int
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -161,10 +125,10 @@ def plan(cell: Cell) -> Plan:
     inner = {name + BEHIND: node.operands[0] for name, node in held.items()}
     back = derivative(Trace(cell, {**held, **inner}, (*held, *inner)))
 
-    lanes = _lanes(traced, phase)
+    lanes = find_lanes(traced, phase)
     operands = tuple(back.operands)
     state_nodes = {node.label: node for node in traced.nodes() if node.operation == "previous"}
-    lanes, sources, products = _products(cell, lanes, operands)
+    lanes, sources, products = find_products(cell, lanes, operands)
     slots = [*held.values()]
     needed = _needed(back, lanes, slots)
     slots += [
@@ -191,11 +155,6 @@ def forward_roots(found: Plan, phase: int) -> list[Expression]:
     return [node for node in (*found.slots, *found.operands) if found.phase[node] == phase]
 
 
-def _index(nodes: Iterable[Expression], wanted: Expression) -> int:
-    """Position by identity: expressions refuse ==."""
-    return next(k for k, node in enumerate(nodes) if node is wanted)
-
-
 def _held(node: Expression) -> bool:
     return node.operation == "hold"
 
@@ -217,54 +176,6 @@ def _wrap(traced: Trace) -> tuple[dict[Expression, Expression], dict[str, str]]:
             fresh = Expression("hold", (fresh,), label=canonical[node])
         copy[node] = fresh
     return copy, {name: canonical[node] for name, node in traced.values.items()}
-
-
-def _lanes(traced: Trace, phase: dict[Expression, int]) -> list[Lane]:
-    uses: dict[Expression, int] = {}
-    for node in traced.nodes():
-        for operand in node.operands:
-            uses[operand] = uses.get(operand, 0) + 1
-    sums: dict[Expression, tuple[Expression, ...]] = {}
-    absorbed: set[Expression] = set()
-    for node in traced.nodes():
-        if node.operation in PRODUCTS:
-            sums[node] = (node,)
-        elif node.operation == "add" and all(o in sums and uses[o] == 1 for o in node.operands):
-            sums[node] = sums[node.operands[0]] + sums[node.operands[1]]
-            absorbed.update(node.operands)
-    return [Lane(node, parts, phase[node]) for node, parts in sums.items() if node not in absorbed]
-
-
-def _products(
-    cell: Cell, lanes: list[Lane], operands: tuple[Expression, ...]
-) -> tuple[tuple[Lane, ...], tuple[Source, ...], tuple[Product, ...]]:
-    def source(node: Expression) -> Source:
-        if node.operation == "input":
-            return Source("input", 0, False)
-        operand, masked = node.operands[0], node.operation == "recurrent"
-        if operand.operation == "previous":
-            return Source("previous", cell.states.index(operand.label), masked)
-        return Source("operand", _index(operands, operand), masked)
-
-    # Lanes without the input last, lanes with nothing but the input first: then each source covers neighbours.
-    def place(lane: Lane) -> tuple[int, int]:
-        kinds = {node.operation == "input" for node in lane.products}
-        return lane.phase, 0 if kinds == {True} else 2 if kinds == {False} else 1
-
-    ordered = tuple(sorted(lanes, key=place))
-    sources = tuple(dict.fromkeys(source(node) for lane in ordered for node in lane.products))
-    products: list[Product] = []
-    for k, lane in enumerate(ordered):
-        for node in lane.products:
-            if node.operation == "matrix":
-                array, part = node.label.rsplit(".", 1)
-                block = cell.parameters[array].parts.index(part)
-                assert isinstance(cell.parameters[array], Matrix)
-            else:
-                array = "weight_ih" if node.operation == "input" else "weight_hh"
-                block = cell.gates.index(node.label)
-            products.append(Product(node, sources.index(source(node)), k, array, block))
-    return ordered, sources, tuple(products)
 
 
 def _needed(back: Derivative, lanes: Iterable[Lane], slots: list[Expression]) -> set[Expression]:

@@ -1,5 +1,5 @@
 // What the kernel knows of a cell: tables and pointwise functions, written by peephole.equations.emit_cpp.
-// The words (lane, source, product, phase, level, slot) are explained in equations/plan.py.
+// The words (lane, source, product, phase, level, slot) are explained in equations/lanes.py and equations/plan.py.
 #pragma once
 
 #include "vector.h"

@@ -1,10 +1,7 @@
 // Gradients of weights, biases and inputs: large products over a block of rows, added up in a fixed order.
-//
-// The gradients of the lanes are turned round first, so that a row of the product is a lane of one unit over all rows of the block.
 #pragma once
 
-#include "product.h"
-#include "work.h"
+#include "outer.h"
 
 namespace {
 
@@ -26,8 +23,7 @@ template <class S> struct Gradients {
   typedef Real<S> T;
   typedef Factor<S> F;
   typedef typename VectorOf<T>::Type V;
-  static constexpr int64_t W = kWidth<V>, kP = kPair<F>;
-  static constexpr int64_t kGroup = kMaxVectors * W;  // units of an output that a tile covers
+  static constexpr int64_t W = kWidth<V>, kP = kPair<F>, kGroup = OuterProducts<S>::kGroup;
 
   const PeepholeRun& run;
   const PeepholeGradients& want;
@@ -49,7 +45,7 @@ template <class S> struct Gradients {
   }
 
   // What one thread adds up; in a split by columns, what all do.
-  struct Sums {
+  struct Sums : OuterProducts<S> {
     T* d_parameter[kMax];   // [vectors][padded]
     T* of_block[kMax];      // [vectors][padded] of this block of rows; the pointwise functions add to it
     T* d_bias[kMax];        // [lanes][padded]
@@ -57,10 +53,6 @@ template <class S> struct Gradients {
     int64_t weight_row[kMax];
     bool is_output[kMax];
     T* d_projection;        // [P][padded]
-    F* gathered;            // [rows / pair][gathered_row][pair] rows of a source
-    F* turned;              // [lanes * H, or P][turned_row]
-    int64_t turned_row;
-    F* line[2];             // a row each
     T* real[2];
   };
 
@@ -174,7 +166,7 @@ template <class S> struct Gradients {
     if (want.d_x != nullptr) InputGradient(place, b, rows);
     if (WantsWeights()) {
       for (int l = 0; l < cell.lanes; ++l)
-        Turn(b.d_lanes + l * sizes.H, lanes_row, rows, begin, end, s.turned + l * sizes.H * s.turned_row, s.turned_row);
+        s.Turn(b.d_lanes + l * sizes.H, lanes_row, rows, begin, end, s.turned + l * sizes.H * s.turned_row, s.turned_row);
       for (int k = 0; k < cell.sources; ++k) {
         bool wanted = false;
         for (int p = 0; p < cell.products; ++p) wanted |= cell.product[p].source == k && s.d_weight[p] != nullptr;
@@ -184,71 +176,28 @@ template <class S> struct Gradients {
         const int64_t width = sizes.SourceWidth(cell.source[k]);
         for (int p = 0; p < cell.products; ++p)
           if (cell.product[p].source == k && s.d_weight[p] != nullptr)
-            Outer(s, s.turned + (cell.product[p].lane * sizes.H + begin) * s.turned_row, end - begin, width, rows,
+            s.AddOuter(s.turned + (cell.product[p].lane * sizes.H + begin) * s.turned_row, end - begin, width, rows,
                   s.d_weight[p] + begin * s.weight_row[p], s.weight_row[p], is_first);
         place.Wait();
       }
       if (run.weight_hr != nullptr && want.d_weight_hr != nullptr) {
         const T* const raw = As<T>(run.slot[cell.state_slot[0]]);
         const int64_t first = place.Begin(sizes.P), last = place.End(sizes.P);
-        Turn(b.d_output, RoundUp(sizes.P, W), rows, first, last, s.turned, s.turned_row);
-        GatherRows(place, s, rows, sizes.H, [&](int64_t r, F* to) { Convert(raw + b.row[r] * sizes.H, sizes.H, to); });
+        s.Turn(b.d_output, RoundUp(sizes.P, W), rows, first, last, s.turned, s.turned_row);
+        s.GatherRows(place, rows, sizes.H, [&](int64_t r, F* to) { Convert(raw + b.row[r] * sizes.H, sizes.H, to); });
         place.Wait();
-        Outer(s, s.turned + first * s.turned_row, last - first, sizes.H, rows, s.d_projection + first * sizes.padded,
+        s.AddOuter(s.turned + first * s.turned_row, last - first, sizes.H, rows, s.d_projection + first * sizes.padded,
               sizes.padded, is_first);
       }
     }
     place.Wait();
   }
 
-  // out[u][r] = d[r][u], as factors, for units from `begin` to `end`; zero beyond the last row up to a whole pair.
-  static void Turn(const T* d, int64_t d_row, int64_t rows, int64_t begin, int64_t end, F* out, int64_t out_row) {
-    int64_t u = begin;
-    for (; u + W <= end; u += W) {
-      int64_t r = 0;
-      for (; r + W <= rows; r += W) {
-        V block[W];
-        for (int64_t e = 0; e < W; ++e) block[e] = Load<V, true>(d + (r + e) * d_row + u, W);
-        TransposeBlock(block);
-        for (int64_t e = 0; e < W; ++e) {
-          T line[W];
-          std::memcpy(line, &block[e], sizeof(V));
-          Convert(line, W, out + (u + e) * out_row + r);
-        }
-      }
-      for (; r < rows; ++r)
-        for (int64_t e = 0; e < W; ++e) Convert(d + r * d_row + u + e, 1, out + (u + e) * out_row + r);
-    }
-    for (; u < end; ++u)
-      for (int64_t r = 0; r < rows; ++r) Convert(d + r * d_row + u, 1, out + u * out_row + r);
-    for (u = begin; u < end && rows % kP != 0; ++u) std::memset(static_cast<void*>(out + u * out_row + rows), 0, sizeof(F));
-  }
-
-  // The rows of a source side by side, in pairs; a place beyond the last is zero.
-  template <class Write> void GatherRows(const Place& place, const Sums& s, int64_t rows, int64_t width, const Write& write) const {
-    const int64_t step = RoundUp(width, W) + W, pairs = (rows + kP - 1) / kP;
-    for (int64_t i = place.Begin(pairs); i < place.End(pairs); ++i) {
-      F* const to = s.gathered + i * step * kP;
-      if constexpr (kP == 1) {
-        write(i, to);
-        for (int64_t e = width; e % W != 0; ++e) to[e] = F();
-      } else {
-        for (int64_t k = 0; k < kP; ++k) {
-          if (i * kP + k < rows) write(i * kP + k, s.line[k]);
-          else std::memset(static_cast<void*>(s.line[k]), 0, static_cast<size_t>(width) * sizeof(F));
-        }
-        for (int64_t e = 0; e < width; ++e)
-          for (int64_t k = 0; k < kP; ++k) to[e * kP + k] = s.line[k][e];
-        for (int64_t e = width * kP; e % (W * kP) != 0; ++e) to[e] = F();
-      }
-    }
-  }
-
   void Gather(const Place& place, const Sums& s, const BlockRows<S>& b, int k, int64_t rows) const {
     const Source& source = cell.source[k];
     const int64_t width = sizes.SourceWidth(source);
     const bool is_masked = run.mask != nullptr && source.masked;
-    GatherRows(place, s, rows, width, [&](int64_t r, F* to) {
+    s.GatherRows(place, rows, width, [&](int64_t r, F* to) {
       const S* stored = source.kind == 0 ? As<S>(run.x) + b.row[r] * run.x_stride : b.h[r];
       const T* real = source.kind == 2 ? b.operand[source.index] + r * sizes.padded : b.prev[source.index][r];
       const bool is_stored = source.kind == 0 || (source.kind == 1 && source.index == 0);
@@ -258,23 +207,6 @@ template <class S> struct Gradients {
       for (int64_t e = 0; e < width; ++e) s.real[0][e] *= s.real[1][e];
       Convert(s.real[0], width, to);
     });
-  }
-
-  // out[j][k] += sum over rows of turned[j][row] * gathered[row][k], for j < units and k < width; out has rows of whole vectors.
-  void Outer(const Sums& s, const F* turned, int64_t units, int64_t width, int64_t rows, T* out, int64_t out_row, bool is_first) const {
-    const int64_t step = RoundUp(width, W) + W;
-    for (int64_t first = 0; first < width; first += kGroup) {
-      const int64_t left = (width - first + W - 1) / W, vectors = left < kMaxVectors ? left : kMaxVectors;
-      TileProduct<F> t;
-      t.w = s.gathered + first * kP;
-      t.w_step = step * kP;
-      t.count = (rows + kP - 1) / kP;
-      t.to = out + first;
-      t.to_row = out_row;
-      t.from = is_first ? nullptr : t.to;
-      t.from_row = out_row;
-      MultiplyRows(units, vectors, [&](int64_t j) { return turned + j * s.turned_row; }, t);
-    }
   }
 
   void InputGradient(const Place& place, const BlockRows<S>& b, int64_t rows) const {

@@ -21,7 +21,6 @@ Each also derives from the built-in exception that one would guess. A message re
 
 from __future__ import annotations
 
-import difflib
 import importlib
 from collections.abc import Iterable, Sequence
 from types import ModuleType
@@ -107,6 +106,8 @@ class NotCompiledWarning(UserWarning):
 
 def nearest(name: str, allowed: Iterable[str]) -> str:
     """Return `` (did you mean 'x'?)`` for the allowed name nearest to `name`, or ``""``."""
+    import difflib  # only messages need it
+
     close = difflib.get_close_matches(name, list(allowed), n=1)
     return f" (did you mean {close[0]!r}?)" if close else ""
 

@@ -14,6 +14,9 @@ Json = Union[None, bool, int, float, str, list["Json"], dict[str, "Json"]]  # no
 
 MAX_DEPTH = 32
 _MAX_DIGITS = 20
+_ZEROS = bytes.maketrans(b"123456789", b"000000000")
+_LISTS = {list, tuple}
+_NESTED = {dict, list, tuple}
 _HALF = re.compile(r"[\ud800-\udfff]")
 _HALF_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
 
@@ -66,9 +69,11 @@ def read_json(data: bytes, where: str) -> Any:
     def constant(name: str) -> NoReturn:
         refuse(f"must hold finite numbers only; got {name}")
 
+    # A call for each number takes longer than all the rest of a large file: only where one may be too long.
+    whole = integer if b"0" * (_MAX_DIGITS + 1) in data.translate(_ZEROS) else None
     try:
         value = json.loads(
-            text, object_pairs_hook=unique, parse_int=integer, parse_float=real, parse_constant=constant
+            text, object_pairs_hook=unique, parse_int=whole, parse_float=real, parse_constant=constant
         )
     except json.JSONDecodeError as error:
         refuse(f"must be JSON; got {error.msg} at line {error.lineno}, column {error.colno}")
@@ -111,14 +116,13 @@ def check_json(value: object, where: str) -> None:
 
 def _depth(value: object) -> int:
     """Levels of objects and lists inside each other, counted without recursion, no further than the limit."""
-    level = [value]
+    level: list[Any] = [value] if isinstance(value, (Mapping, list, tuple)) else []
     for depth in range(MAX_DEPTH + 1):
         level = [
             item
             for outer in level
-            if isinstance(outer, (Mapping, list, tuple))
-            for item in (outer.values() if isinstance(outer, Mapping) else outer)
-            if isinstance(item, (dict, list, tuple))
+            for item in (outer if type(outer) in _LISTS else outer.values())
+            if type(item) in _NESTED
         ]
         if not level:
             return depth

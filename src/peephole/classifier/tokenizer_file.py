@@ -7,7 +7,9 @@ nothing but the vocabulary and the merges is used: the rest equals `pipeline.com
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
+import operator
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -163,7 +165,12 @@ def _merges(given: object, vocabulary: Mapping[str, int], where: str) -> list[tu
             f"{place}: must be a list of at most as many pairs as there are tokens; got {shown(given)}"
         )
     known = vocabulary.keys() - set(SPECIAL)
-    for index, pair in enumerate(given):
+    pairs = [(pair[0], pair[1]) for pair in given if type(pair) is list and len(pair) == 2]
+    if len(pairs) == len(given) and {type(token) for token in itertools.chain.from_iterable(pairs)} <= {str}:
+        made = itertools.starmap(operator.add, pairs)
+        if all(map(known.__contains__, itertools.chain(itertools.chain.from_iterable(pairs), made))):
+            return pairs
+    for index, pair in enumerate(given):  # something is wrong: where?
         if not (type(pair) is list and len(pair) == 2 and type(pair[0]) is type(pair[1]) is str):
             raise ModelError(f"{place}[{index}]: must be a pair of tokens; got {shown(pair)}")
         left, right = pair
@@ -171,4 +178,4 @@ def _merges(given: object, vocabulary: Mapping[str, int], where: str) -> list[tu
             raise ModelError(
                 f"{place}[{index}]: must be of tokens in the vocabulary, and make one; got {shown(pair)}"
             )
-    return [(left, right) for left, right in given]
+    return pairs

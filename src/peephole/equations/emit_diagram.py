@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from peephole.equations.cell import Cell
-from peephole.equations.diagram.boxes import picture
-from peephole.equations.diagram.close_up import close_up
-from peephole.equations.diagram.grid import lay_out
-from peephole.equations.diagram.labels import Label, label_all
-from peephole.equations.diagram.place import place
-from peephole.equations.diagram.route import NoWay, route
-from peephole.equations.diagram.shapes import Shapes, shape
-from peephole.equations.diagram.svg import write
 from peephole.errors import EquationError
+
+if TYPE_CHECKING:
+    from peephole.equations.diagram.labels import Label
+    from peephole.equations.diagram.shapes import Shapes
 
 _SPREADS = (4, 6, 9, 14, 21)  # units between boxes, tried one after the other
 _SLACKS = (1, 2, 3, 4)  # units of empty space that may stay, likewise
@@ -41,6 +39,16 @@ def emit_diagram(cell: Cell) -> str:
         >>> emit_diagram(cells.LSTM()).count('class="layer"')
         4
     """
+    # Imported here, since every program imports this file and few draw.
+    from peephole.equations.diagram.boxes import picture
+    from peephole.equations.diagram.close_up import close_up
+    from peephole.equations.diagram.grid import lay_out
+    from peephole.equations.diagram.labels import label_all
+    from peephole.equations.diagram.place import place
+    from peephole.equations.diagram.route import NoWay, route
+    from peephole.equations.diagram.shapes import shape
+    from peephole.equations.diagram.svg import write
+
     drawn = picture(cell)
     placed = place(drawn)
     for spread in _SPREADS:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.metadata
-import importlib.util
 import sys
 from collections.abc import Iterable
 
@@ -48,6 +46,8 @@ class Choice:
 
 def backends() -> list[BackendInfo]:
     """List the backends, available or not, in the order in which ``"auto"`` asks them."""
+    import importlib.metadata  # slow to import, and only needed here
+
     has_torch = "torch" in sys.modules or importlib.util.find_spec("torch") is not None
     detail = (
         f"torch {importlib.metadata.version('torch')}: its own LSTM, GRU and RNN"

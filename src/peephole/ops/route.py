@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from peephole.equations import Cell
-from peephole.ops import library, own_cell
+from peephole.ops import library
 from peephole.ops.arrays import Array, dtype_name
 from peephole.ops.batch_sizes import BatchSizes
 from peephole.ops.call import Call
@@ -146,6 +146,8 @@ def _name_of_backend(
     if choice.name == "compiled" and library.find_cell(cell, library.instruction_set()) is None:
         choice = choose()
     if "compiled" in choice.refused and library.is_own(cell):
+        from peephole.ops import own_cell
+
         reason = choice.refused["compiled"]
         if reason == own_cell.can_compile(cell, library.instruction_set()):
             own_cell.announce(cell, reason)

@@ -1,12 +1,32 @@
-"""Tables and texts in, one record at a time, in order."""
+"""Tables and texts in, one record at a time, in order.
+
+Names are loaded when they are first used: a program that is given its texts by hand needs none of them.
+"""
 
 from __future__ import annotations
 
-from peephole.reading.matching import drop_repeats, normalise_for_matching
-from peephole.reading.records import Problem, Record, Tally
-from peephole.reading.source import FORMATS, read
-from peephole.reading.split import SplitRule, split_development
-from peephole.reading.stream import RecordStream
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from peephole.reading.matching import drop_repeats, normalise_for_matching
+    from peephole.reading.records import Problem, Record, Tally
+    from peephole.reading.source import FORMATS, read
+    from peephole.reading.split import SplitRule, split_development
+    from peephole.reading.stream import RecordStream
+
+_PLACES = {
+    "FORMATS": "source",
+    "Problem": "records",
+    "Record": "records",
+    "RecordStream": "stream",
+    "SplitRule": "split",
+    "Tally": "records",
+    "drop_repeats": "matching",
+    "normalise_for_matching": "matching",
+    "read": "source",
+    "split_development": "split",
+}
 
 __all__ = [
     "FORMATS",
@@ -20,3 +40,13 @@ __all__ = [
     "read",
     "split_development",
 ]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _PLACES:
+        raise AttributeError(f"module 'peephole.reading' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"peephole.reading.{_PLACES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -92,11 +93,54 @@ def test_predict_names_the_place_of_a_bad_byte(model: Path) -> None:
     assert done.stdout.startswith("positive\t")
 
 
-def test_predict_without_a_model_says_how_to_get_one() -> None:
-    done = peephole("predict", "good", status=2)
-    assert "--model must name a model folder; got none" in done.stderr
-    assert "hint: peephole demo" in done.stderr
+def with_models(folder: Path, *arguments: str, status: int = 0) -> subprocess.CompletedProcess[str]:
+    """Run the program of an installation whose models are those in `folder`."""
+    program = (
+        "import pathlib, sys; from peephole.classifier import shipped; from peephole.cli.app import main\n"
+        "shipped.FOLDER = pathlib.Path(sys.argv.pop(1)); sys.argv[0] = 'peephole'; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(folder), *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "COLUMNS": "100", "NO_COLOR": "1"},
+    )
+    assert done.returncode == status, done.stdout + done.stderr
+    return done
+
+
+def test_predict_without_a_model_uses_the_one_of_the_package(model: Path, tmp_path: Path) -> None:
+    models = tmp_path / "models"
+    shutil.copytree(model, models / "reviews")
+    assert with_models(models, "predict", "good", "bad").stdout.split() == [
+        "positive", "0.9969", "negative", "0.9969",
+    ]  # fmt: skip
+    facts = json.loads(with_models(models, "info", "--json").stdout)
+    size = sum(file.stat().st_size for file in model.iterdir())
+    assert facts["models"] == [
+        {"name": "reviews", "bytes": size, "path": str(models / "reviews"), "default": True}
+    ]
+    assert "reviews        0.0 MB, the default" in with_models(models, "info").stdout
+
+
+def test_predict_without_any_model_says_how_to_get_one(tmp_path: Path) -> None:
+    done = with_models(tmp_path, "predict", "good", status=1)
+    assert "this installation must have the model 'reviews' in" in done.stderr
+    assert "peephole demo makes one in three minutes" in done.stderr
     assert done.stdout == ""
+    assert "none: this installation was made without a model" in with_models(tmp_path, "info").stdout
+
+
+def test_predict_answers_neutral_when_it_is_asked_to(model: Path) -> None:
+    done = peephole("predict", "the film", "good", "--neutral", "0.1", "--model", model)
+    assert done.stdout.splitlines() == ["neutral\t0.5000", "positive\t0.9969"]
+    record = json.loads(peephole("predict", "film", "--neutral", "0.1", "--jsonl", "--model", model).stdout)
+    assert (record["label"], record["probability"]) == ("neutral", 0.5)
+    assert record["probabilities"] == {"negative": 0.5, "positive": 0.5}
+    done = peephole("predict", "good", "--neutral", "0.1", "--top-k", "2", "--model", model, status=2)
+    assert "--neutral and --top-k exclude each other; got both" in done.stderr
+    assert peephole("predict", "good", "--neutral", "1.5", "--model", model, status=2).stdout == ""
 
 
 def test_predict_with_a_missing_model_says_so(tmp_path: Path) -> None:
@@ -180,20 +224,39 @@ def test_info_lists_backends_and_extras() -> None:
 def test_version_and_help() -> None:
     assert peephole("--version").stdout.startswith("peephole 0.")
     text = peephole("--help").stdout
-    assert all(command in text for command in ("predict", "train", "evaluate", "demo", "info"))
+    assert all(
+        command in text for command in ("predict", "train", "evaluate", "convert", "demo", "bench", "info")
+    )
     assert "--hidden-size" in peephole("train", "--help").stdout
+
+
+SPARED = (
+    "torch", "rich", "matplotlib", "accelerate", "datasets", "pyarrow", "csv", "gzip", "subprocess", "tempfile",
+    "peephole.cli.train", "peephole.evaluation", "peephole.equations.diagram", "peephole.nn", "peephole.reading.source",
+    "peephole.ops.own_cell", "peephole.studies", "peephole.training",
+)  # fmt: skip
 
 
 def test_nothing_is_imported_that_predict_does_not_need(model: Path) -> None:
     program = (
         "import sys; sys.argv = ['peephole', 'predict', 'good', '--model', sys.argv[1]]\n"
-        "from peephole.cli.app import app\n"
-        "app(standalone_mode=False)\n"
-        "bad = {'torch', 'rich', 'matplotlib', 'accelerate', 'datasets', 'pyarrow'} & set(sys.modules)\n"
+        "from peephole.cli.app import main\n"
+        "try: main()\n"
+        "except SystemExit as end: assert not end.code\n"
+        f"bad = set({SPARED!r}) & set(sys.modules)\n"
         "assert not bad, bad"
     )
     done = subprocess.run([sys.executable, "-c", program, str(model)], capture_output=True, check=False)
     assert done.returncode == 0, done.stderr.decode()
+
+
+def test_importing_the_package_imports_next_to_nothing() -> None:
+    program = (
+        "import sys; before = set(sys.modules); import peephole; new = set(sys.modules) - before\n"
+        "print(sorted(name for name in new if name.split('.')[0] not in sys.stdlib_module_names))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, text=True)
+    assert done.stdout.strip() == "['peephole']"
 
 
 def test_predict_does_not_take_a_mistyped_file_for_a_text(model: Path) -> None:

@@ -48,14 +48,6 @@ std::vector<Problem> Heavy() {
   return problems;
 }
 
-bool SameResults(const Named& a, const Named& b) {
-  for (const auto& [name, numbers] : a) {
-    const auto found = b.find(name);
-    if (found == b.end() || found->second != numbers) return false;
-  }
-  return true;
-}
-
 void CheckThreadsOn(const Problem& p, const How& one, const std::vector<int64_t>& splits) {
   const Named alone = Run(p, one);
   Named forward;
@@ -106,6 +98,18 @@ void CheckCallers(const char* isa) {
 }
 
 #if !defined(_WIN32)
+namespace {
+
+bool SameResults(const Named& a, const Named& b) {
+  for (const auto& [name, numbers] : a) {
+    const auto found = b.find(name);
+    if (found == b.end() || found->second != numbers) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
 void CheckForks(const char* isa) {
   const std::vector<Problem> problems = Divided();
   std::vector<Named> expected;

@@ -11,7 +11,7 @@ from typing import Any
 
 from peephole.ops.library import instruction_set, library
 
-_PACKAGES = ("peephole", "torch", "numpy", "onnx", "onnxruntime", "jax")
+_PACKAGES = ("peephole", "torch", "numpy", "tokenizers", "onnx", "onnxruntime", "jax")
 
 
 def machine() -> dict[str, Any]:

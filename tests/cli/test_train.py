@@ -58,3 +58,19 @@ def test_spans_of_time() -> None:
     assert [seconds(text) for text in ("90s", "10m", "1.5h", "7")] == [90.0, 600.0, 5400.0, 7.0]
     with pytest.raises(OptionError, match="90s, 10m or 2h"):
         seconds("soon")
+
+
+def test_teachers_and_unlabelled_texts_reach_the_run(monkeypatch, tmp_path: Path) -> None:
+    asked = []
+
+    def train(request, *, progress):
+        asked.append(request)
+        raise OptionError("enough")
+
+    monkeypatch.setattr("peephole.training.run.train", train)
+    command = ["train", "a.csv", "--output", str(tmp_path / "model"), "--distillation", "0.5"]
+    command += ["--teacher", "one", "--teacher", "two", "--unlabelled", "b.csv", "--unlabelled", "c.txt"]
+    CliRunner().invoke(app, command)
+    (request,) = asked
+    assert (request.teachers, request.unlabelled) == (("one", "two"), ("b.csv", "c.txt"))
+    assert request.recipe.distillation == 0.5

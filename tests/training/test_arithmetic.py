@@ -13,8 +13,8 @@ from peephole.training.adversarial import adversarial_step
 from peephole.training.average import decay_at, update_average
 from peephole.training.chance import guessing_advice, is_guessing
 from peephole.training.losses import label_loss
-from peephole.training.objective import class_weights
 from peephole.training.schedule import OneCycle
+from peephole.training.targets import class_weights
 
 
 def test_one_cycle_by_hand() -> None:

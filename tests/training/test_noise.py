@@ -10,8 +10,8 @@ import torch
 from peephole.training import train
 from peephole.training.losses import label_loss
 from peephole.training.noise import guesser_loss, note_loss
-from peephole.training.objective import class_weights
 from peephole.training.state import State
+from peephole.training.targets import class_weights
 
 
 @pytest.mark.parametrize("kind", ["none", "balanced"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
@@ -10,6 +11,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from support.models import word_counter
 
 PROGRAM = """
 import atexit, hashlib, json, os, sys
@@ -56,6 +59,8 @@ Path.open = watched
 recipe = Recipe.from_json(json.loads(sys.argv[4]))
 request = TrainRequest(
     sources=(sys.argv[1],), output=Path(sys.argv[2]), recipe=recipe, cpu=True, resume="--resume" in sys.argv,
+    teachers=tuple(json.loads(os.environ.get("TEACHERS", "[]"))),
+    unlabelled=tuple(json.loads(os.environ.get("UNLABELLED", "[]"))),
     checkpoint_steps=5, time_budget=float(os.environ["BUDGET"]) if "BUDGET" in os.environ else None,
 )
 result = train(request, progress=Lines(sys.stderr))
@@ -67,7 +72,14 @@ log.write_text(json.dumps({
 
 
 def launch(
-    tmp_path: Path, corpus: Path, recipe, name: str, *more: str, budget: float | None = None
+    tmp_path: Path,
+    corpus: Path,
+    recipe,
+    name: str,
+    *more: str,
+    budget: float | None = None,
+    teachers: tuple[Path, ...] = (),
+    unlabelled: tuple[Path, ...] = (),
 ) -> list[dict]:
     program, logs = tmp_path / "program.py", tmp_path / f"logs {name} {len(more)}"
     program.write_text(PROGRAM)
@@ -78,6 +90,8 @@ def launch(
         str(program), str(corpus), str(tmp_path / name), str(logs), json.dumps(recipe.to_json()), *more,
     ]  # fmt: skip
     environment = os.environ | {"OMP_NUM_THREADS": "1"} | ({} if budget is None else {"BUDGET": str(budget)})
+    environment["TEACHERS"] = json.dumps([str(path) for path in teachers])
+    environment["UNLABELLED"] = json.dumps([str(path) for path in unlabelled])
     with subprocess.Popen(
         command, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
@@ -125,3 +139,24 @@ def test_two_processes_stop_and_resume_with_the_same_bits(tmp_path, corpus, tiny
     assert resumed[0]["weights"] == whole[0]["weights"]
     files = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("whole", "short")]
     assert files[0] == files[1]
+
+
+@pytest.mark.slow
+def test_two_processes_with_a_teacher_and_unlabelled_texts(tmp_path, corpus, tiny) -> None:
+    """Each scores a share of the texts, the first one keeps the answers, and a resumed run ends with the same bits."""
+    lines = "".join(f"number {n} was {'dull' if n % 3 else 'fine'}\n" for n in range(91))
+    (tmp_path / "unlabelled.txt").write_text(lines)
+    teacher = word_counter().save(tmp_path / "teacher")
+    recipe = dataclasses.replace(tiny, epochs=2, virtual_adversarial=1.0, entropy=0.3)
+    more = {"teachers": (teacher,), "unlabelled": (tmp_path / "unlabelled.txt",)}
+    whole = launch(tmp_path, corpus, recipe, "whole", **more)
+    assert whole[0]["weights"] == whole[1]["weights"]
+    assert whole[1]["writes"] == []
+    assert any("teacher-" in path for path in whole[0]["writes"])
+    per_pass = len(whole[0]["seen"]) // 2
+    rows = [row for log in whole for batch in log["seen"][:per_pass] for row in batch]
+    assert sorted(rows) == list(range(270 + 91))
+    launch(tmp_path, corpus, recipe, "short", budget=1e-9, **more)
+    resumed = launch(tmp_path, corpus, recipe, "short", "--resume", **more)
+    assert not any("teacher-" in path for path in resumed[0]["writes"])
+    assert resumed[0]["weights"] == whole[0]["weights"]

@@ -94,6 +94,36 @@ def test_a_crash_at_a_step(whole, request_for, listener, step) -> None:
     assert not checkpoint_folder(result.output).exists()
 
 
+@pytest.mark.parametrize("taught", [False, True])
+def test_a_crash_with_unlabelled_texts_and_every_term(
+    request_for, listener, tiny, tmp_path, taught, whole
+) -> None:
+    unlabelled = tmp_path / "unlabelled.txt"
+    unlabelled.write_text("".join(f"number {n} was {'dull' if n % 3 else 'fine'}\n" for n in range(120)))
+    recipe = dataclasses.replace(
+        tiny, epochs=2, virtual_adversarial=1.0, entropy=0.3, noise_from="learning", batch_rows=8
+    )
+    changes = {
+        "recipe": recipe,
+        "unlabelled": (unlabelled,),
+        "teachers": (whole.output,) if taught else (),
+        "checkpoint_steps": 5,
+    }
+    undisturbed = train(request_for("undisturbed", **changes), progress=listener())
+    # Steps before and after the noise set in, at about the fiftieth.
+    for step in (33, 71):
+        with pytest.raises(Crash):
+            train(request_for(f"cut {step}", **changes), progress=listener(step, crash))
+        heard = listener()
+        result = train(request_for(f"cut {step}", resume=True, **changes), progress=heard)
+        assert heard.steps[0].step > step - 5
+        assert weights(result.output) == weights(undisturbed.output)
+        assert [line.train_loss for line in result.history] == [
+            line.train_loss for line in undisturbed.history
+        ]
+        assert not checkpoint_folder(result.output).exists()
+
+
 def test_a_crash_while_judging_and_while_writing_the_model(whole, request_for, listener, monkeypatch) -> None:
     with monkeypatch.context() as patch:
         patch.setattr("peephole.training.loop.judge", lambda *_: crash())

@@ -108,7 +108,7 @@ def test_bad_records_are_named_or_skipped_and_counted(ask, tmp_path) -> None:
 
 
 def test_unlabelled_texts_without_a_use_are_refused(ask, tmp_path, tiny) -> None:
-    with pytest.raises(OptionError, match=r"unlabelled sources need a teacher"):
+    with pytest.raises(OptionError, match="unlabelled sources need a use: teachers, or a recipe with"):
         ask(tmp_path / "lines.txt", teachers=())
     with pytest.raises(OptionError, match="teachers need the recipe's distillation to be above 0; got 0"):
         ask(recipe=dataclasses.replace(tiny, distillation=0.0))

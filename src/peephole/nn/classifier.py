@@ -99,10 +99,18 @@ class ClassifierModule(nn.Module):
                 rows = self._run(stage, rows, sequences)
         return rows
 
-    def classify(self, rows: Tensor, sequences: Sequences) -> Tensor:
-        """Return the scores `[N, C]` for the vectors that `embed` returned, `[R, E]`."""
+    def classify(self, rows: Tensor, sequences: Sequences, states: dict[str, Tensor] | None = None) -> Tensor:
+        """Return the scores `[N, C]` for the vectors that `embed` returned, `[R, E]`.
+
+        Args:
+            rows: the vectors, packed `[R, E]`.
+            sequences: which row belongs to which text.
+            states: takes the output rows `[R, K·H]` of each recurrent stage, by its name.
+        """
         for stage in self.config.stages[self._embedding_stages :]:
             rows = self._run(stage, rows, sequences)
+            if states is not None and isinstance(stage, RecurrentStage):
+                states[stage.name] = rows
         return rows
 
     def export(self) -> dict[str, NDArray[np.float32]]:

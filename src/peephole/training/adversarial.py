@@ -5,6 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from peephole.nn.classifier import ClassifierModule
+from peephole.training.batches import Batch, with_labels
+from peephole.training.machine import Machine
+from peephole.training.recipe import Recipe
+from peephole.training.targets import target_loss
+
 
 @torch.no_grad()
 def adversarial_step(gradient: Tensor, vectors: Tensor, text: Tensor, texts: int, distance: float) -> Tensor:
@@ -39,3 +45,37 @@ def adversarial_step(gradient: Tensor, vectors: Tensor, text: Tensor, texts: int
         return torch.zeros_like(gradient)
     length = distance * vectors.float().std()
     return gradient * (length / (squares.sqrt() + 1e-12))[text].unsqueeze(1)
+
+
+def adversarial_loss(
+    model: ClassifierModule,
+    batch: Batch,
+    vectors: Tensor,
+    slope: Tensor,
+    weights: Tensor | None,
+    recipe: Recipe,
+    machine: Machine,
+) -> Tensor:
+    """Return the loss of the targets on vectors moved to where it is worse.
+
+    A text without a target is not read again. The noise on the vectors is left out, since the step replaces it;
+    what lies behind them has noise of its own.
+
+    Args:
+        model: the network.
+        batch: the texts.
+        vectors: of the first pass `[R, E]`.
+        slope: the gradient of the targets' loss with respect to them `[R, E]`.
+        weights: weight of each class `[C]`, or None.
+        recipe: with the distance, `adversarial`, above 0.
+        machine: device and precision.
+    """
+    if batch.targets is None and (batch.labels < 0).any():
+        batch, rows = with_labels(batch)
+        slope, vectors = slope[machine.tensor(rows)], vectors[machine.tensor(rows)]
+    sequences = batch.sequences
+    text = machine.tensor(sequences.row_batch)
+    step = adversarial_step(slope, vectors, text, len(batch.labels), recipe.adversarial)
+    with machine.autocast():
+        moved = model.embed(machine.tensor(batch.ids), sequences, noise=False) + step
+        return target_loss(model.classify(moved, sequences), batch, weights, recipe, machine)[0]

@@ -122,6 +122,22 @@ def _even_out(batches: list[Rows], lengths: NDArray[np.int64], processes: int) -
         batches[-2:] = [np.concatenate(batches[-2:])]
 
 
+def with_labels(batch: Batch) -> tuple[Batch, Rows]:
+    """Return the labelled texts of a batch, and the packed rows of the batch that are theirs `[rows]`, in their order.
+
+    Example:
+        >>> corpus = Corpus.from_texts([np.array([5]), np.array([6, 7, 8])], [0, -1])
+        >>> part, rows = with_labels(gather(corpus, np.array([0, 1])))
+        >>> part.ids.tolist(), rows.tolist()
+        ([5], [1])
+    """
+    (chosen,) = np.nonzero(batch.labels >= 0)
+    whole, part = batch.sequences, Sequences.from_lengths(batch.sequences.lengths[chosen])
+    rows = whole.offsets[part.row_time] + whole.inverse[chosen[part.row_batch]]
+    targets = None if batch.targets is None else batch.targets[chosen]
+    return Batch(batch.ids[rows], part, batch.labels[chosen], batch.rows[chosen], targets), rows
+
+
 def gather(corpus: Corpus, rows: Rows) -> Batch:
     """Collect the texts of one batch as packed rows.
 

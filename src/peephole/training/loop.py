@@ -15,11 +15,12 @@ from peephole.training.batches import Rows, gather
 from peephole.training.chance import guessing_advice, is_guessing
 from peephole.training.judge import Judgement, judge
 from peephole.training.keeper import Keeper
+from peephole.training.language.auxiliary import LanguageTask
 from peephole.training.learner import Learner
 from peephole.training.machine import Machine
 from peephole.training.meter import Meter
 from peephole.training.noise import guesser_loss, note_loss
-from peephole.training.objective import add_gradients, class_weights
+from peephole.training.objective import add_gradients
 from peephole.training.prepare import Prepared
 from peephole.training.progress import Plan, Progress
 from peephole.training.recipe import Recipe
@@ -27,6 +28,7 @@ from peephole.training.request import TrainingDiverged
 from peephole.training.schedule import OneCycle
 from peephole.training.state import Pass, State
 from peephole.training.stopping import Clock, Interrupts
+from peephole.training.targets import class_weights
 
 Ending: TypeAlias = Literal["complete", "patience", "time"]
 
@@ -55,6 +57,7 @@ def fit(
     progress: Progress,
     clock: Clock,
     interrupts: Interrupts,
+    task: LanguageTask | None = None,
 ) -> Fitted:
     """Train a network from where it stands to the last pass, and return the best weights.
 
@@ -67,6 +70,7 @@ def fit(
         progress: hears of steps and passes.
         clock: says when the time budget is over.
         interrupts: says when to stop at once.
+        task: the language model's own task, which is learnt beside; or None.
 
     Raises:
         TrainingInterrupted: Ctrl-C or SIGTERM came; a checkpoint was written.
@@ -105,7 +109,8 @@ def fit(
             learning_rate = schedule.rate(state.step)
             machine.seed_step(recipe.seed, state.step)
             noisy = recipe.noise_from == "start" or state.noise_step > 0
-            loss = add_gradients(learner, gather(train, rows), weights, recipe, machine, noisy=noisy)
+            batch = gather(train, rows)
+            loss = add_gradients(learner, batch, weights, recipe, machine, noisy=noisy, task=task)
             norm = learner.step(learning_rate)
             finite = loss is None or math.isfinite(loss)
             if not finite or (not math.isfinite(norm) and recipe.precision != "fp16"):

@@ -47,3 +47,40 @@ def distillation_loss(logits: Tensor, targets: Tensor, temperature: float) -> Te
     softened = targets.pow(1 / temperature)
     softened = softened / softened.sum(dim=1, keepdim=True)
     return F.cross_entropy(logits.float() / temperature, softened) * temperature**2
+
+
+def divergence(logits: Tensor, reference: Tensor) -> Tensor:
+    """Return the mean Kullback-Leibler divergence KL(reference ‖ network) of the texts of a batch, in nats.
+
+    Args:
+        logits: scores before the softmax `[N, C]`.
+        reference: scores before the softmax `[N, C]` of what the network is to agree with.
+
+    Example:
+        >>> import torch
+        >>> divergence(torch.zeros(1, 2), torch.tensor([[3.0, 3.0]])).item()
+        0.0
+    """
+    return F.kl_div(
+        logits.float().log_softmax(1),
+        reference.float().log_softmax(1),
+        reduction="batchmean",
+        log_target=True,
+    )
+
+
+def entropy(logits: Tensor) -> Tensor:
+    """Return the mean entropy of the answers to the texts of a batch, in nats: low where they decide for a class.
+
+    Args:
+        logits: scores before the softmax `[N, C]`.
+
+    Source: Grandvalet & Bengio, "Semi-supervised learning by entropy minimization" (2005).
+
+    Example:
+        >>> import torch
+        >>> entropy(torch.zeros(3, 4)).item()       # ln 4
+        1.3862943649291992
+    """
+    logs = logits.float().log_softmax(1)
+    return -(logs.exp() * logs).sum(1).mean()

@@ -1,45 +1,22 @@
-"""What a training step makes small: the terms of `peephole.training.losses`, put together."""
+"""What a training step makes small: the terms of the loss, put together."""
 
 from __future__ import annotations
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from peephole.nn.classifier import ClassifierModule
-from peephole.training.adversarial import adversarial_step
+from peephole.training.adversarial import adversarial_loss
 from peephole.training.batches import Batch
+from peephole.training.language.auxiliary import LanguageTask
+from peephole.training.language.network import EMBEDDING, RECURRENT
 from peephole.training.learner import Learner
-from peephole.training.losses import distillation_loss, label_loss
+from peephole.training.losses import entropy
 from peephole.training.machine import Machine
 from peephole.training.recipe import Recipe
 from peephole.training.state import State
-
-
-def class_weights(
-    labels: NDArray[np.int64], classes: int, kind: str, device: torch.device | str = "cpu"
-) -> Tensor | None:
-    """Return the weight of a text of each class, or None when every text weighs the same.
-
-    Args:
-        labels: class of each labelled training text `[texts]`.
-        classes: number of classes; each has at least one text.
-        kind: ``"balanced"`` gives each class the same weight in total, ``texts / (classes · texts of the class)``;
-            ``"none"`` weighs every text alike.
-        device: where the weights are wanted.
-
-    Returns:
-        Weights `[C]`, float32, or None.
-
-    Example:
-        >>> class_weights(np.array([0, 0, 0, 1]), 2, "balanced").tolist()
-        [0.6666666865348816, 2.0]
-    """
-    if kind == "none":
-        return None
-    counts = np.bincount(labels, minlength=classes)
-    return torch.from_numpy((len(labels) / (classes * counts)).astype(np.float32)).to(device)
+from peephole.training.targets import has_target, target_loss
+from peephole.training.virtual_adversarial import Noise, virtual_loss
 
 
 def add_gradients(
@@ -50,12 +27,15 @@ def add_gradients(
     machine: Machine,
     *,
     noisy: bool,
+    task: LanguageTask | None = None,
 ) -> float | None:
     """Add the gradients of a batch's loss to the parameters.
 
-    The loss is that of the targets, labels and teachers' answers. With adversarial training there is a second
-    pass, over vectors that were moved to where the first pass's loss is worse; both losses count alike. It leaves
-    out the noise on the vectors, since the step replaces it. A text that has no target has no adversary.
+    The loss is a sum: the targets, which are labels and teachers' answers; the targets again, on vectors moved by
+    the adversary; `entropy` times the entropy of the answers; and `virtual_adversarial` times the divergence of
+    answers on vectors moved by the virtual adversary; and `language_loss` times that of the language model which the
+    network started from. The first two are means over the texts that have a target, the others over all texts. Each pass through the network is followed by its own backward pass, so that its
+    memory is given back before the next.
 
     Args:
         learner: the network; gradients are added to its parameters.
@@ -63,53 +43,51 @@ def add_gradients(
         weights: weight of each class `[C]`, or None.
         recipe: the weights and distances of the terms.
         machine: device and precision.
-        noisy: False before the noise sets in: no token is dropped and there is no adversary.
+        noisy: False before the noise sets in: no token is dropped, and there is nothing but targets and the task.
+        task: the language model's own task, or None.
 
     Returns:
         The loss of the labels on the first pass, in nats, which can be compared with other runs and with a
         guesser's; None for a batch without labels.
+
+    Source: the sum of all four is the mixed objective of Sachan, Zaheer & Salakhutdinov, "Revisiting LSTM networks
+        for semi-supervised text classification via mixed objective function" (2019).
     """
     model, backward = learner.model, machine.accelerator.backward
-    ids, text = machine.tensor(batch.ids), machine.tensor(batch.sequences.row_batch)
-    sequences = batch.sequences
+    ids, sequences = machine.tensor(batch.ids), batch.sequences
     adversarial = noisy and recipe.adversarial > 0 and has_target(batch)
+    decided = recipe.entropy if noisy else 0.0
+    virtual = noisy and recipe.virtual_adversarial > 0
+    noise = Noise()
+    if virtual:
+        noise.before_the_vectors()
+
     with machine.autocast():
         vectors = model.embed(ids, sequences, noise=noisy)
         if adversarial:
             vectors.retain_grad()
-        logits = model.classify(vectors, sequences)
+        if virtual:
+            noise.behind_the_vectors()
+        states: dict[str, Tensor] = {}
+        logits = model.classify(vectors, sequences, states)
         loss, labels_alone = target_loss(logits, batch, weights, recipe, machine)
-    backward(loss)
+    beside = [decided * entropy(logits)] if decided else []
+    if task is not None:
+        chance = np.random.default_rng([recipe.seed, learner.state.step, 3])
+        of_tokens = model.get_parameter(f"{EMBEDDING}.weight")
+        told = task.loss(states[RECURRENT].float(), batch.ids, sequences, of_tokens, chance)
+        beside += [] if told is None else [recipe.language_loss * told]
+    if not adversarial:
+        loss, beside = sum(beside, loss), []
+    backward(loss, retain_graph=bool(beside))
     if adversarial and vectors.grad is not None:
-        step = adversarial_step(vectors.grad, vectors.detach(), text, len(logits), recipe.adversarial)
-        with machine.autocast():
-            logits = model.classify(model.embed(ids, sequences, noise=False) + step, sequences)
-            backward(target_loss(logits, batch, weights, recipe, machine)[0])
+        slope = vectors.grad.clone()
+        if beside:  # by itself: the adversary's slope is that of the targets alone
+            backward(sum(beside))
+        backward(adversarial_loss(model, batch, vectors.detach(), slope, weights, recipe, machine))
+    if virtual:
+        backward(
+            recipe.virtual_adversarial
+            * virtual_loss(model, batch, vectors.detach(), logits.detach(), noise, recipe, machine)
+        )
     return labels_alone
-
-
-def has_target(batch: Batch) -> bool:
-    """Tell whether any text of a batch has a label or a teacher's answer."""
-    return batch.targets is not None or bool((batch.labels >= 0).any())
-
-
-def target_loss(
-    logits: Tensor, batch: Batch, weights: Tensor | None, recipe: Recipe, machine: Machine
-) -> tuple[Tensor, float | None]:
-    """Return the loss of the targets: (1 − w) · labels + w · teachers, where w is the recipe's `distillation`.
-
-    Without teachers it is that of the labels. Labels are those of the labelled texts, teachers answer for all.
-
-    Returns:
-        The loss, a scalar in nats, zero for a batch without any target; and the labels' part of it before it is
-        weighed, None for a batch without labels.
-    """
-    loss, labels_alone = logits.sum() * 0.0, None
-    share = 0.0 if batch.targets is None else recipe.distillation
-    if (batch.labels >= 0).any():
-        labels = label_loss(logits, machine.tensor(batch.labels), weights, recipe.label_smoothing)
-        loss, labels_alone = (1 - share) * labels, float(labels.detach())
-    if batch.targets is not None:
-        targets = machine.tensor(batch.targets)
-        loss = loss + share * distillation_loss(logits, targets, recipe.distillation_temperature)
-    return loss, labels_alone

@@ -61,7 +61,7 @@ class Recipe(Settings):
 
     # Against learning by heart
     noise_from: str = setting(
-        "learning", "when dropout of vectors and adversary set in", choices=("learning", "start")
+        "learning", "when dropout of vectors, adversaries and entropy set in", choices=("learning", "start")
     )
     word_dropout: float = setting(0.2, "share of tokens whose whole vector is zeroed", **_SHARE)
     embedding_dropout: float = setting(0.3, "share of features zeroed for a whole text", **_SHARE)
@@ -80,7 +80,19 @@ class Recipe(Settings):
     )
     weight_decay: float = setting(0.01, "pull towards zero (AdamW)", unit="learning rate", low=0, high=10)
 
-    # Teachers
+    # Teachers and texts without labels
+    virtual_adversarial: float = setting(
+        0.0, "weight of virtual adversarial training; 0: none", low=0, high=1e3
+    )
+    virtual_distance: float = setting(
+        3.0,
+        "length of virtual adversarial steps",
+        unit="standard deviations of the vectors",
+        low=0,
+        high=1e3,
+        above=True,
+    )
+    entropy: float = setting(0.0, "weight of the entropy of the answers; 0: none", low=0, high=1e3)
     distillation: float = setting(0.7, "weight of the teachers' answers beside the labels", low=0, high=1)
     distillation_temperature: float = setting(
         1.0, "softens teachers and network before they are compared", low=0, high=100, above=True
@@ -99,6 +111,9 @@ class Recipe(Settings):
     )
     unfreeze: float = setting(
         0.0, "share of the steps until all pretrained layers learn, the highest first", low=0, high=1
+    )
+    language_loss: float = setting(
+        0.0, "weight of the language model's own loss beside the classifier's", low=0, high=100
     )
     clip: float = setting(1.0, "largest norm of a gradient", low=0, high=1e6, above=True)
     epochs: int | None = setting(None, "passes over the texts", low=1, high=10_000, optional=True)

@@ -27,7 +27,7 @@ class TrainRequest:
         split_column: column that says which rows are for training and which for development.
         where: column and value; other rows are left out. Unlabelled sources are not asked for it.
         teachers: folders of trained models whose averaged probabilities are targets, beside the labels.
-        unlabelled: sources of texts without labels, for teachers to answer.
+        unlabelled: sources of texts without labels, for teachers, virtual adversarial training or entropy.
         format: format of the sources; None tells it from their names.
         skip_bad: leave out records that cannot be used, and count them, instead of refusing the sources.
         resume: go on from the checkpoint beside `output`; from the beginning when there is none yet.
@@ -79,8 +79,11 @@ class TrainRequest:
             problems.append("sources must name at least one source; got none")
         if self.teachers and not self.recipe.distillation:
             problems.append("teachers need the recipe's distillation to be above 0; got 0")
-        if self.unlabelled and not self.teachers:
-            problems.append("unlabelled sources need a teacher that answers for them; got none")
+        recipe = self.recipe
+        if self.unlabelled and not (self.teachers or recipe.virtual_adversarial or recipe.entropy):
+            problems.append(
+                "unlabelled sources need a use: teachers, or a recipe with virtual_adversarial or entropy above 0; got none"
+            )
         if self.time_budget is not None and not self.time_budget > 0:
             problems.append(f"time_budget must be above 0 seconds; got {self.time_budget!r}")
         if self.checkpoint_steps < 1:

@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 from typing import Any
 
+import numpy as np
 import torch
 
 import peephole
@@ -16,6 +17,7 @@ from peephole.ops import choose_backend
 from peephole.training.checkpoint import TENSORS, checkpoint_folder, load_checkpoint
 from peephole.training.finish import write_model
 from peephole.training.keeper import Keeper, check_same_run, run_facts
+from peephole.training.language.auxiliary import LanguageTask
 from peephole.training.language.folder import WEIGHTS, Language, load_language
 from peephole.training.language.start import adapt_recipe, paces, start_weights
 from peephole.training.learner import Learner
@@ -115,6 +117,14 @@ def _train(
         start_weights(network, language)
     elif checkpoint is None and machine.is_main:
         start_vectors(network, data, request.word_vectors, progress)
+    task = None
+    if data.recipe.language_loss:
+        if language is None:
+            raise OptionError(
+                "train: language_loss needs a language model to start from; got none", hint="give --from LM"
+            )
+        counts = np.bincount(data.train.ids, minlength=config.vocabulary)
+        task = LanguageTask(language, counts, machine.device)
     pace = None if language is None else paces(network, data.recipe, steps)
     learner = Learner(network, data.recipe, machine, State(), pace)
     keeper = Keeper(
@@ -128,7 +138,7 @@ def _train(
     progress.note(f"{config.parameters():,} parameters, {len(plan)} epochs, {steps:,} steps")
 
     with Interrupts() as interrupts:
-        fitted = fit(learner, data, plan, machine, keeper, progress, clock, interrupts)
+        fitted = fit(learner, data, plan, machine, keeper, progress, clock, interrupts, task)
         progress.stop()
         notes: tuple[str, ...] = ()
         if fitted.ending == "time":

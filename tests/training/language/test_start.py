@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from peephole.classifier import load
 from peephole.errors import OptionError
@@ -93,3 +94,44 @@ def test_settings_that_contradict_the_language_model(
         train(request(labelled, lm, tmp_path / "m", hidden_size=99), progress=Progress())
     with pytest.raises(OptionError, match="one of them may be given"):
         TrainRequest(sources=(labelled,), output=tmp_path / "m", language_model=lm, word_vectors=lm)
+
+
+def test_the_language_model_is_not_forgotten(pretrain_request, labelled: Path, tmp_path: Path) -> None:
+    from peephole.training.language.judge import judge_language
+    from peephole.training.language.network import LanguageModel
+    from peephole.training.language.texts import read_texts
+    from peephole.training.machine import Machine
+
+    asked = pretrain_request(changes={"epochs": 10.0})
+    lm = pretrain(asked, progress=Progress()).output
+    language = load_language(lm)
+    held_out = read_texts(asked, Progress(), Machine(), language.tokenizer).held_out
+
+    def loss_after(name: str, **changes: Any) -> float:
+        made = train(
+            request(labelled, lm, tmp_path / name, epochs=3, learning_rate=0.03, **changes),
+            progress=Progress(),
+        )
+        weights = dict(language.weights) | {
+            n: w
+            for n, w in load(made.output).weights.items()
+            if n.split(".")[0] in ("embedding", "recurrent")
+        }
+        names = {"projection.": "projections.0.", "recurrent.": "networks.0."}
+        tensors = {}
+        for key, value in weights.items():
+            for old, new in names.items():
+                key = key.replace(old, new) if key.startswith(old) else key
+            tensors[key] = torch.from_numpy(np.array(value))
+        model = LanguageModel(language.recipe, language.tokenizer.vocabulary_size)
+        return judge_language(model, tensors, held_out, 10, Machine())
+
+    assert loss_after("kept", language_loss=1.0) < loss_after("forgotten") - 0.2
+
+
+def test_the_language_models_loss_needs_one(labelled: Path, tmp_path: Path) -> None:
+    asked = TrainRequest(
+        sources=(labelled,), output=tmp_path / "m", recipe=Recipe(language_loss=0.5, embeddings="random")
+    )
+    with pytest.raises(OptionError, match="language_loss needs a language model"):
+        train(asked, progress=Progress())

@@ -32,10 +32,10 @@ def add_gradients(
     """Add the gradients of a batch's loss to the parameters.
 
     The loss is a sum: the targets, which are labels and teachers' answers; the targets again, on vectors moved by
-    the adversary; `entropy` times the entropy of the answers; and `virtual_adversarial` times the divergence of
-    answers on vectors moved by the virtual adversary; and `language_loss` times that of the language model which the
-    network started from. The first two are means over the texts that have a target, the others over all texts. Each pass through the network is followed by its own backward pass, so that its
-    memory is given back before the next.
+    the adversary; `entropy` times the entropy of the answers; `virtual_adversarial` times the divergence of answers
+    on vectors moved by the virtual adversary; and `language_loss` times that of the language model that the network
+    started from. The first two are means over the texts that have a target, the others over all texts. Each pass
+    through the network is followed by its own backward pass, so that its memory is given back before the next.
 
     Args:
         learner: the network; gradients are added to its parameters.

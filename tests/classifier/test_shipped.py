@@ -99,5 +99,16 @@ def test_models_are_listed_with_their_size(models: Path):
 
 
 def test_the_models_lie_where_the_build_takes_files_from():
-    """What is in the package's folder goes into the wheel: nothing in the build's settings leaves a model out."""
+    """All of the package's folder goes into the wheel but what `.gitignore` and the build's settings leave out."""
     assert Path(peephole.__file__).parent / "models" == shipped.FOLDER
+    root = Path(__file__).resolve().parents[2]
+    settings = (root / "pyproject.toml").read_text()
+    assert 'wheel.packages = ["src/peephole"]' in settings
+    assert "exclude" not in settings.partition("[tool.scikit-build]")[2].partition("\n[")[0]
+    for name in ("model.safetensors", "config.json", "tokenizer.json", "README.md"):
+        path = Path("src/peephole/models/reviews") / name
+        for line in (root / ".gitignore").read_text().split():
+            parts = [path, *path.parents]
+            assert not any(part.match(line.strip("/")) for part in parts), (
+                f".gitignore leaves {path} out: {line}"
+            )

@@ -231,7 +231,7 @@ def test_version_and_help() -> None:
 
 
 SPARED = (
-    "torch", "rich", "matplotlib", "accelerate", "datasets", "pyarrow", "csv", "gzip", "subprocess", "tempfile",
+    "torch", "rich", "typer", "pydantic", "matplotlib", "accelerate", "datasets", "pyarrow", "csv", "gzip", "subprocess",
     "peephole.cli.train", "peephole.evaluation", "peephole.equations.diagram", "peephole.nn", "peephole.reading.source",
     "peephole.ops.own_cell", "peephole.studies", "peephole.training",
 )  # fmt: skip

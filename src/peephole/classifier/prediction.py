@@ -8,11 +8,12 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from peephole.classifier.rules import shown
+from peephole.classifier.rules import number, shown
 from peephole.errors import OptionError
 
 Probabilities = npt.NDArray[np.float64]
 NEUTRAL = "neutral"
+_BAND = number(0, 1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,7 +76,7 @@ def predictions(
 
 def check_neutral(neutral: float, labels: Sequence[str]) -> None:
     """Raise `OptionError` unless a model with these labels can answer `NEUTRAL` within that distance, in [0, 1]; 0: never."""
-    if isinstance(neutral, bool) or not isinstance(neutral, (int, float)) or not 0 <= neutral <= 1:
+    if _BAND.problem("neutral", neutral):
         raise OptionError(f"predict: neutral must be a number from 0 to 1; got {neutral!r}")
     if neutral and len(labels) != 2:
         raise OptionError(

@@ -205,7 +205,7 @@ class LinearWeights:
         if self.activation == "relu":
             d_y = d_y * (y > 0)
         elif self.activation == "tanh":
-            d_y = d_y * (1 - y * y)
+            d_y = d_y * (np.float32(1) - y * y)
         return d_y @ self.weight
 
 

@@ -72,8 +72,10 @@ def taken(tensor: Any) -> Tensor:
     """Return a tensor as a model keeps it: as it is stored, or as float32 that lies in row-major order."""
     if isinstance(tensor, Int8Rows):
         return tensor
-    array = np.asarray(tensor)
-    return np.ascontiguousarray(array, np.float16 if _is_half(array) else np.float32)
+    array: npt.NDArray[Any] = np.asarray(tensor)
+    if _is_half(array):
+        return np.ascontiguousarray(array, np.float16)
+    return np.ascontiguousarray(array, np.float32)
 
 
 def stored(tensor: Tensor, storage: Storage) -> Tensor:
@@ -90,11 +92,10 @@ def stored(tensor: Tensor, storage: Storage) -> Tensor:
 
 def dense(tensor: Tensor) -> Array:
     """Return a tensor as float32: itself, or a copy that cannot be written."""
-    if isinstance(tensor, np.ndarray) and tensor.dtype == np.float32:
-        return tensor
-    copy = tensor.dense() if isinstance(tensor, Int8Rows) else tensor.astype(np.float32)
-    copy.flags.writeable = False
-    return copy
+    array = tensor.dense() if isinstance(tensor, Int8Rows) else tensor.astype(np.float32, copy=False)
+    if array is not tensor:
+        array.flags.writeable = False
+    return array
 
 
 def gather(tensor: Tensor, rows: npt.NDArray[np.integer]) -> Array:

@@ -2,52 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
-import os
 import sys
-from collections.abc import Iterable, Sequence
-from typing import Annotated
+from collections.abc import Sequence
 
-import typer
-
-from peephole import __version__
-from peephole.cli.guard import guard
+from peephole.cli.quick import quick_arguments
 
 COMMANDS = ("predict", "evaluate", "train", "pretrain", "convert", "demo", "bench", "info")
-
-
-def _print_version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"peephole {__version__}")
-        raise typer.Exit
-
-
-def options(
-    version: Annotated[
-        bool,
-        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit"),
-    ] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors")] = False,
-) -> None:
-    """Recurrent networks you can see into, and a sentiment analyser built on them."""
-    if debug:
-        os.environ["PEEPHOLE_DEBUG"] = "1"
-
-
-def program(names: Iterable[str]) -> typer.Typer:
-    """Return the program with some of its commands."""
-    made = typer.Typer(
-        name="peephole",
-        help="Recurrent networks you can see into, and a sentiment analyser built on them.",
-        no_args_is_help=True,
-        pretty_exceptions_enable=False,
-        rich_markup_mode="markdown",
-    )
-    made.callback()(options)
-    for name in names:
-        module = importlib.import_module(f"peephole.cli.{name}")
-        made.command(name)(guard(getattr(module, name)))
-    return made
 
 
 def asked(arguments: Sequence[str]) -> tuple[str, ...]:
@@ -62,10 +22,21 @@ def asked(arguments: Sequence[str]) -> tuple[str, ...]:
 
 def main() -> None:
     """Run the program."""
-    program(asked(sys.argv[1:]))()
+    arguments = sys.argv[1:]
+    quick = quick_arguments(arguments)
+    if quick is not None:
+        from peephole.cli.answers import answer
+        from peephole.cli.status import status_of
+
+        sys.exit(status_of(lambda: answer(**quick)))
+    from peephole.cli.program import program
+
+    program(asked(arguments))()
 
 
 def __getattr__(name: str) -> object:
     if name == "app":
+        from peephole.cli.program import program
+
         return program(COMMANDS)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

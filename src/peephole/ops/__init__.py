@@ -6,6 +6,8 @@ from peephole.ops.dispatch import BackendInfo as BackendInfo
 from peephole.ops.dispatch import Choice as Choice
 from peephole.ops.dispatch import backends as backends
 from peephole.ops.dispatch import choose_backend as choose_backend
+from peephole.ops.recording import Recording as Recording
+from peephole.ops.recording import record as record
 from peephole.ops.request import Output as Output
 from peephole.ops.request import Request as Request
 from peephole.ops.run import run as run
@@ -16,10 +18,12 @@ __all__ = [
     "BackendInfo",
     "Choice",
     "Output",
+    "Recording",
     "Request",
     "Sequences",
     "backends",
     "choose_backend",
+    "record",
     "run",
     "run_padded",
 ]

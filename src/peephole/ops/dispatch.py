@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 import sys
 from collections.abc import Iterable
 
@@ -46,11 +47,11 @@ class Choice:
 
 def backends() -> list[BackendInfo]:
     """List the backends, available or not, in the order in which ``"auto"`` asks them."""
-    import importlib.metadata  # slow to import, and only needed here
+    from importlib import metadata  # slow to import, and only needed here
 
     has_torch = "torch" in sys.modules or importlib.util.find_spec("torch") is not None
     detail = (
-        f"torch {importlib.metadata.version('torch')}: its own LSTM, GRU and RNN"
+        f"torch {metadata.version('torch')}: its own LSTM, GRU and RNN"
         if has_torch
         else 'PyTorch is not installed: pip install "peephole[train]"'
     )

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from peephole.equations import Cell
 from peephole.errors import OptionError, ShapeError, check_choice
 from peephole.ops import compiled
+from peephole.ops.arrays import kind_of
 from peephole.ops.batch_sizes import BatchSizes
 from peephole.ops.call import Call, call_of
 from peephole.ops.checks import check, check_names
@@ -131,7 +132,7 @@ def record(
         [[1.0], [1.0]]
     """
     where = f"record({type(cell).__name__})"
-    if not isinstance(rows, np.ndarray) or rows.ndim != 2:
+    if kind_of(rows) != "numpy" or rows.ndim != 2:
         raise ShapeError(f"{where}: rows must be a NumPy array [R, D]; got {type(rows).__name__}")
     check_names(where, cell, weights, state)
     held = dict(clamp or {})

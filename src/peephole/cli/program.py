@@ -1,0 +1,47 @@
+"""The program as the command-line library knows it."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Iterable
+from typing import Annotated
+
+import typer
+
+from peephole import __version__
+from peephole.cli.guard import guard
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"peephole {__version__}")
+        raise typer.Exit
+
+
+def options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit"),
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors")] = False,
+) -> None:
+    """Recurrent networks you can see into, and a sentiment analyser built on them."""
+    if debug:
+        os.environ["PEEPHOLE_DEBUG"] = "1"
+
+
+def program(names: Iterable[str]) -> typer.Typer:
+    """Return the program with some of its commands."""
+    made = typer.Typer(
+        name="peephole",
+        help="Recurrent networks you can see into, and a sentiment analyser built on them.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="markdown",
+    )
+    made.callback()(options)
+    for name in names:
+        module = importlib.import_module(f"peephole.cli.{name}")
+        made.command(name)(guard(getattr(module, name)))
+    return made

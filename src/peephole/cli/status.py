@@ -1,0 +1,63 @@
+"""From exceptions to messages and exit statuses: 0 done, 1 failed, 2 usage, 130 interrupted."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+
+from peephole.errors import OptionError, PeepholeError
+
+DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+
+
+def status_of(action: Callable[[], object]) -> int:
+    """Do something, and return the exit status; show what it raises as a message on stderr.
+
+    A traceback is shown, by raising again, only with ``peephole --debug`` or ``PEEPHOLE_DEBUG``.
+    """
+    try:
+        action()
+        sys.stdout.flush()  # a full disk is found out here, and not while the interpreter ends
+        return DONE
+    except KeyboardInterrupt as interrupt:
+        say(str(interrupt) or "interrupted")
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output has gone, as in `peephole predict … | head`: that is its right.
+        _forget_output()
+        return DONE
+    except PeepholeError as error:
+        if debugging():
+            raise
+        say(f"error: {error}")
+        return USAGE if isinstance(error, OptionError) else FAILED
+    except OSError as error:
+        try:
+            sys.stdout.flush()
+        except OSError:  # it was our output that could not be written
+            _forget_output()
+        if debugging():
+            raise
+        say(
+            f"error: {error.filename}: {error.strerror}"
+            if error.filename
+            else f"error: {error.strerror or error}"
+        )
+        return FAILED
+
+
+def debugging() -> bool:
+    """Whether tracebacks are wanted."""
+    return bool(os.environ.get("PEEPHOLE_DEBUG"))
+
+
+def say(message: str) -> None:
+    """Print a message for a person on stderr."""
+    sys.stderr.write(f"{message}\n")
+    sys.stderr.flush()
+
+
+def _forget_output() -> None:
+    """Let what could not be written go nowhere: the interpreter would try again as it ends, and fail with a status of its own."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -433,7 +433,7 @@ def test_bfloat16_in_a_process_of_its_own(corpus, tiny, tmp_path) -> None:
     import subprocess
     import sys
 
-    recipe = dataclasses.replace(tiny, precision="bf16", epochs=6)
+    recipe = dataclasses.replace(tiny, precision="bf16", epochs=6, virtual_adversarial=0.5)
     arguments = [str(corpus), json.dumps(recipe.to_json()), str(tmp_path / "model"), str(tmp_path / "other")]
     ended = subprocess.run(
         [sys.executable, "-c", BFLOAT16, *arguments], capture_output=True, text=True, check=False

@@ -35,7 +35,7 @@ class Int8Rows:
         >>> rows = int8_rows(np.array([[0.5, -1.27, 0.0], [0.0, 0.0, 0.0]]))
         >>> rows.codes.tolist()
         [[50, -127, 0], [0, 0, 0]]
-        >>> rows.dense().round(4).tolist()
+        >>> rows.dense().astype(float).round(4).tolist()
         [[0.5, -1.27, 0.0], [0.0, 0.0, 0.0]]
     """
 

@@ -38,9 +38,9 @@ from peephole.studies.bench.table import Table, number, times
 from peephole.studies.bench.timing import Contestant, take_turns
 from peephole.training import Progress, Recipe, TrainRequest
 from peephole.training.batches import Batch, Budget, epoch_batches, gather
+from peephole.training.losses import label_loss
 from peephole.training.machine import Machine
 from peephole.training.network import make_config, make_network
-from peephole.training.objective import loss_of
 from peephole.training.prepare import Prepared, prepare
 
 ROUNDS = 5
@@ -88,7 +88,7 @@ def loss_with(model: nn.Module, batch: Batch, smoothing: float) -> Tensor:
     """The loss of a batch, on our classifier or on torch's."""
     ours = isinstance(model, ClassifierModule)
     logits = model(torch.from_numpy(batch.ids), batch.sequences) if ours else model(batch)
-    return loss_of(logits, torch.from_numpy(batch.labels), None, smoothing)
+    return label_loss(logits, torch.from_numpy(batch.labels), None, smoothing)
 
 
 def gradients(model: nn.Module, batch: Batch, smoothing: float) -> dict[str, Tensor]:

@@ -14,6 +14,7 @@ from peephole.training.learner import Learner
 from peephole.training.machine import Machine
 from peephole.training.network import make_config, make_network
 from peephole.training.objective import add_gradients
+from peephole.training.state import State
 
 OFF = {
     "word_dropout": 0.0,
@@ -43,7 +44,9 @@ def batch_of():
 
 
 def learner_after_a_step(recipe, targets: bool = False) -> tuple[Learner, dict[str, torch.Tensor]]:
-    learner = Learner(make_network(make_config(recipe, 40, ("bad", "good")), recipe), recipe, Machine())
+    learner = Learner(
+        make_network(make_config(recipe, 40, ("bad", "good")), recipe), recipe, Machine(), State()
+    )
     batch = batch_of() if targets else dataclasses.replace(batch_of(), targets=None)
     torch.manual_seed(3)
     add_gradients(learner, batch, None, recipe, Machine(), noisy=True)

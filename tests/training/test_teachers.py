@@ -16,6 +16,7 @@ from peephole.training import train
 from peephole.training.checkpoint import checkpoint_folder
 from peephole.training.machine import Machine
 from peephole.training.prepare import prepare, read_parts
+from peephole.training.state import State
 from support.models import word_counter
 from support.tolerances import FLOAT32
 
@@ -133,7 +134,7 @@ def test_the_loss_of_a_batch_by_hand(request_for, listener, teacher, unlabelled,
     (0.4 * hard + 0.6 * soft).backward()
     expected = {name: weight.grad.clone() for name, weight in network.named_parameters()}
     network.zero_grad()
-    learner = Learner(network, recipe, Machine())
+    learner = Learner(network, recipe, Machine(), State())
     loss = add_gradients(learner, batch, None, recipe, Machine(), noisy=False)
     assert loss == pytest.approx(hard.item(), rel=1e-5)
     for name, weight in learner.parameters.items():
@@ -150,7 +151,7 @@ def test_a_batch_without_labels_has_gradients_and_no_label_loss(
 
     data = prepare(request_for(teachers=(teacher,), unlabelled=(unlabelled,)), listener(), Machine())
     network = make_network(make_config(data.recipe, data.tokenizer.vocabulary_size, data.labels), data.recipe)
-    learner = Learner(network, data.recipe, Machine())
+    learner = Learner(network, data.recipe, Machine(), State())
     batch = gather(data.train, np.array([280, 300]))
     assert add_gradients(learner, batch, None, data.recipe, Machine(), noisy=True) is None
     assert any(weight.grad is not None and weight.grad.any() for weight in learner.parameters.values())

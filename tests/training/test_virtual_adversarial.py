@@ -17,6 +17,7 @@ from peephole.training.losses import divergence, entropy, label_loss
 from peephole.training.machine import Machine
 from peephole.training.network import make_config, make_network
 from peephole.training.objective import add_gradients
+from peephole.training.state import State
 from peephole.training.virtual_adversarial import Noise, frozen, virtual_loss, virtual_step
 from support.tolerances import EXACT, FLOAT32
 
@@ -152,7 +153,7 @@ def learner_of(recipe) -> Learner:
     for name, weight in network.named_parameters():
         with torch.no_grad():  # far from guessing, or nothing has a slope
             weight.mul_(5.0 if name.startswith("embedding") else 3.0)
-    return Learner(network, recipe, Machine())
+    return Learner(network, recipe, Machine(), State())
 
 
 def gradients(recipe, batch: Batch, *, noisy: bool = True) -> dict[str, torch.Tensor]:

@@ -109,7 +109,16 @@ def test_the_language_model_is_not_forgotten(pretrain_request, labelled: Path, t
 
     def loss_after(name: str, **changes: Any) -> float:
         made = train(
-            request(labelled, lm, tmp_path / name, epochs=3, learning_rate=0.03, **changes),
+            request(
+                labelled,
+                lm,
+                tmp_path / name,
+                epochs=6,
+                learning_rate=0.05,
+                word_dropout=0.0,
+                embedding_dropout=0.0,
+                **changes,
+            ),
             progress=Progress(),
         )
         weights = dict(language.weights) | {

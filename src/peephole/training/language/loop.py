@@ -37,7 +37,7 @@ def rate_at(step: int, steps: int, peak: float, warmup: int, plateau: float) -> 
 
     Example:
         >>> [round(rate_at(step, 100, 1.0, 10, 0.5), 2) for step in (0, 9, 49, 75, 99)]
-        [0.1, 1.0, 1.0, 0.5, 0.02]
+        [0.09, 0.91, 1.0, 0.5, 0.02]
     """
     falling = min(1.0, (1 - step / steps) / (1 - plateau)) if plateau < 1 else 1.0
     return peak * min(1.0, (step + 1) / (warmup + 1) if warmup else 1.0, falling)

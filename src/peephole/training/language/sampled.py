@@ -71,8 +71,8 @@ def sampled_loss(
 
     Example:
         >>> rows, vectors = torch.zeros(3, 2), torch.zeros(4, 2)
-        >>> sampled_loss(rows, vectors, torch.zeros(4), torch.tensor([0, 1, 3]), None).exp()      # four are alike
-        tensor(4.0000)
+        >>> sampled_loss(rows, vectors, torch.zeros(4), torch.tensor([0, 1, 3]), None).item()      # ln 4
+        1.3862943649291992
     """
     chance = torch.zeros_like(bias) if log_chance is None else log_chance
     return _SampledLoss.apply(rows, vectors, bias, place, chance)  # pyright: ignore[reportReturnType]

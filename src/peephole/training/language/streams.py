@@ -61,7 +61,7 @@ def make_streams(
     Example:
         >>> texts = Corpus.from_texts([np.array([5, 6, 7]), np.array([8, 9])], [0, 0])
         >>> make_streams(texts, 2).ids.T.tolist(), make_streams(texts, 1, reverse=True).ids.T.tolist()
-        ([[2, 5, 6], [7, 2, 8]], [[2, 7, 6, 5, 2, 9, 8]])
+        ([[2, 5, 6, 7], [7, 2, 8, 9]], [[2, 7, 6, 5, 2, 9, 8]])
     """
     order = np.arange(len(texts)) if order is None else order
     lengths = texts.lengths[order]

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from peephole.classifier.tokenizer import Tokenizer
 from peephole.errors import DataError
 from peephole.reading import Record, SplitRule, drop_repeats, read, split_development
@@ -116,8 +118,12 @@ def prepare(
             f"{recipe.head_tokens} and the last {tail} of each; prediction reads whole texts"
         )
     train, digest = whole.cropped(recipe.max_length, recipe.head_tokens), digest_of(parts)
-    texts, folder = [record.text for record in parts.seen], checkpoint_folder(request.output)
+    sure = len(parts.train) if recipe.taught == "unlabelled" else 0
+    texts, folder = [record.text for record in parts.seen[sure:]], checkpoint_folder(request.output)
     targets = ask_teachers(teachers, texts, digest, folder, progress, machine)
+    if targets is not None:
+        known = np.eye(len(parts.labels), dtype=np.float32)[train.labels[:sure]]
+        targets = np.concatenate([known, targets])
     train = dataclasses.replace(train, targets=targets)
     return Prepared(recipe, tokenizer, parts.labels, train, whole, development, facts, digest)
 

@@ -94,6 +94,9 @@ class Recipe(Settings):
     )
     entropy: float = setting(0.0, "weight of the entropy of the answers; 0: none", low=0, high=1e3)
     distillation: float = setting(0.7, "weight of the teachers' answers beside the labels", low=0, high=1)
+    taught: str = setting(
+        "all", "texts that teachers answer for; elsewhere the label stands in", choices=("all", "unlabelled")
+    )
     distillation_temperature: float = setting(
         1.0, "softens teachers and network before they are compared", low=0, high=100, above=True
     )

@@ -36,7 +36,7 @@ def test_random_cells_run_as_the_reference(block: int, tmp_path, monkeypatch: py
     monkeypatch.setenv("PEEPHOLE_ISA", isa)
     cells = [TameCell(10 * block + k) for k in range(10)]
     addresses = own_cell.compile_cells(cells, isa)
-    monkeypatch.setattr("peephole.ops.library.own_cell.find", lambda cell, _: (addresses[emit(cell)[0]], ""))
+    monkeypatch.setattr("peephole.ops.own_cell.find", lambda cell, _: (addresses[emit(cell)[0]], ""))
     for cell in cells:
         rows, sizes, weights, state = case(cell, [4, 0, 2, 1], 3, 19)
         weights = {name: (w.detach() / 4).requires_grad_() for name, w in weights.items()}

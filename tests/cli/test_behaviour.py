@@ -68,7 +68,7 @@ def test_labels_by_other_names(tmp_path: Path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--behaviour",), "a model folder must be given; got none"),
+        ((), "a model folder must be given; got none"),
         (("M", "reviews.csv", "--behaviour", "--html", "x.html"), "DATA, --html cannot be used with"),
         (("M", "reviews.csv", "--verbose"), "--verbose is for --behaviour"),
         (("M",), "labelled texts must be given; got none"),

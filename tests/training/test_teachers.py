@@ -73,6 +73,21 @@ def test_targets_are_what_the_teacher_answers_for_the_whole_texts(
     assert request.recipe.max_length < max(len(record.text) for record in parts.seen)
 
 
+def test_where_the_teacher_is_not_asked_the_label_stands_in(
+    request_for, listener, teacher, unlabelled, tiny, counted
+) -> None:
+    recipe = dataclasses.replace(tiny, taught="unlabelled")
+    request = request_for(teachers=(teacher,), unlabelled=(unlabelled,), recipe=recipe)
+    parts = read_parts(request)
+    targets = targets_of(request, listener)
+    assert counted == [90]
+    known = len(parts.train)
+    expected = [[1.0, 0.0] if record.label == parts.labels[0] else [0.0, 1.0] for record in parts.train]
+    assert targets[:known].tolist() == expected
+    answers = load(teacher).predict_proba([record.text for record in parts.seen[known:]])
+    np.testing.assert_allclose(targets[known:], answers, atol=1e-6)
+
+
 def test_columns_follow_the_labels_of_the_run(request_for, listener, teacher, tmp_path) -> None:
     other = with_labels(tmp_path / "turned", ["positive", "negative"])
     straight = targets_of(request_for(teachers=(teacher,)), listener)

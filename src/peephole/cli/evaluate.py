@@ -82,7 +82,8 @@ def evaluate(
 
     peephole evaluate my-model --behaviour --verbose
     """
-    model, data = _model_and_data(model, data or [], named_model)
+    if named_model is not None:  # then all arguments are data
+        model, data = named_model, ([] if model is None else [model]) + (data or [])
     if behaviour:
         for_data = {
             "DATA": data,
@@ -98,6 +99,11 @@ def evaluate(
         _evaluate_behaviour(model, positive, negative, errors, min_accuracy, verbose=verbose, as_json=as_json)
         return
     _refuse({"--positive": positive, "--negative": negative, "--verbose": verbose}, "is for --behaviour")
+    if model is None:
+        raise OptionError(
+            "evaluate: a model folder must be given; got none",
+            hint="peephole demo makes one in three minutes; peephole train DATA --output MODEL makes one of your own texts",
+        )
     if not data:
         raise OptionError(
             "evaluate: labelled texts must be given; got none",
@@ -151,7 +157,7 @@ def evaluate(
 
 
 def _evaluate_behaviour(
-    model: str,
+    model: str | None,
     positive: str | None,
     negative: str | None,
     errors: Path | None,
@@ -177,18 +183,6 @@ def _evaluate_behaviour(
         count = write_errors(errors, judged.failures, columns=FAILURE_COLUMNS)
         say(f"{count:,} texts not passed: {errors}")
     _gate("pass rate", judged.overall.rate, min_accuracy)
-
-
-def _model_and_data(model: str | None, data: list[str], named: str | None) -> tuple[str, list[str]]:
-    """Return the model and the data: the first argument is the model unless ``--model`` names it."""
-    if named is not None:
-        return named, data if model is None else [model, *data]
-    if model is None:
-        raise OptionError(
-            "evaluate: a model folder must be given; got none",
-            hint="peephole demo makes one in three minutes; peephole train DATA --output MODEL makes one of your own texts",
-        )
-    return model, data
 
 
 def _refuse(given: Mapping[str, object], rule: str) -> None:

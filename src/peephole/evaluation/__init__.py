@@ -28,6 +28,7 @@ from peephole.evaluation.metrics import (
     macro_recall,
     roc_auc,
 )
+from peephole.evaluation.paired import Paired, compare
 from peephole.evaluation.report import check_report_path, report_html, write_report
 from peephole.evaluation.text import summary_rich, summary_text
 
@@ -41,6 +42,7 @@ __all__ = [
     "Judgement",
     "LengthBin",
     "Mistake",
+    "Paired",
     "accuracy_interval",
     "apply_temperature",
     "behaviour_suite",
@@ -48,6 +50,7 @@ __all__ = [
     "check_errors_path",
     "check_report_path",
     "class_scores",
+    "compare",
     "confusion_matrix",
     "cross_fitted_calibration",
     "evaluate",

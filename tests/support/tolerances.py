@@ -41,8 +41,8 @@ BY_DTYPE: dict[torch.dtype, Tolerance] = {
     torch.bfloat16: BFLOAT16,
 }
 
-# The shipped model's probabilities, float32, by different instruction sets: sums of up to 400 products in other orders, over texts of
-# up to 40 tokens, and exponentials of different polynomials.
+# The shipped model's probabilities, float32, by different instruction sets: sums of up to 400 products in other orders, over
+# texts of up to 40 tokens.
 SHIPPED_MODEL_BETWEEN_INSTRUCTION_SETS = _absolute(1e-4)
 
 # A product of hundreds of float64 factors, taken in another order: one rounding each.

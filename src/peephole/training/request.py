@@ -92,8 +92,21 @@ class TrainRequest:
             problems.append(
                 "language_model and word_vectors both give the tokens' vectors: one of them may be given"
             )
+        problems += self._without_effect()
         if problems:
             raise OptionError("\n  ".join(["train: this request cannot be met", *problems]))
+
+    def _without_effect(self) -> list[str]:
+        """Name the settings that mean something only beside an option that is not there."""
+        problems: list[str] = []
+        default = Recipe()
+        if self.language_model is None:
+            names = ("pretrained_rate", "layer_rate", "unfreeze", "language_loss")
+            given = [name for name in names if getattr(self.recipe, name) != getattr(default, name)]
+            problems += [f"{name} needs a language model to start from (--from); got none" for name in given]
+        if self.recipe.taught == "unlabelled" and not (self.teachers and self.unlabelled):
+            problems.append("taught='unlabelled' needs teachers and unlabelled texts; got none of one")
+        return problems
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

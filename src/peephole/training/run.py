@@ -118,11 +118,7 @@ def _train(
     elif checkpoint is None and machine.is_main:
         start_vectors(network, data, request.word_vectors, progress)
     task = None
-    if data.recipe.language_loss:
-        if language is None:
-            raise OptionError(
-                "train: language_loss needs a language model to start from; got none", hint="give --from LM"
-            )
+    if data.recipe.language_loss and language is not None:
         counts = np.bincount(data.train.ids, minlength=config.vocabulary)
         task = LanguageTask(language, counts, machine.device)
     pace = None if language is None else paces(network, data.recipe, steps)

@@ -139,8 +139,10 @@ def test_the_language_model_is_not_forgotten(pretrain_request, labelled: Path, t
 
 
 def test_the_language_models_loss_needs_one(labelled: Path, tmp_path: Path) -> None:
-    asked = TrainRequest(
-        sources=(labelled,), output=tmp_path / "m", recipe=Recipe(language_loss=0.5, embeddings="random")
-    )
-    with pytest.raises(OptionError, match="language_loss needs a language model"):
-        train(asked, progress=Progress())
+    for changes, message in (
+        ({"language_loss": 0.5}, "language_loss needs a language model"),
+        ({"unfreeze": 0.5}, "unfreeze needs a language model"),
+        ({"taught": "unlabelled"}, "needs teachers and unlabelled texts"),
+    ):
+        with pytest.raises(OptionError, match=message):
+            TrainRequest(sources=(labelled,), output=tmp_path / "m", recipe=Recipe(**changes))

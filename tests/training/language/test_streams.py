@@ -39,6 +39,12 @@ def test_a_window_tells_what_follows() -> None:
     assert laid.windows(5) == laid.steps // 5
 
 
+def test_a_window_longer_than_the_streams_tells_what_there_is() -> None:
+    laid = make_streams(corpus([40]), 2)
+    read, right = laid.at(0, 100)
+    assert len(read) == len(right) == laid.steps
+
+
 def test_each_pass_has_an_order_of_its_own_and_both_directions_share_it() -> None:
     texts = corpus([4] * 30)
     one, again, other = (pass_streams(texts, 1, seed=1, epoch=n, reverse=False).ids for n in (0, 0, 1))

@@ -23,7 +23,9 @@ _STREAMS, _ROWS = 64, 512
 def judge_language(
     model: LanguageModel, weights: Mapping[str, Tensor], texts: Corpus, window: int, machine: Machine
 ) -> float:
-    """Return the mean log-loss of every token of the held-out texts, nats a token, the mean of both directions.
+    """Return the mean log-loss of the held-out texts, nats a token, over both directions.
+
+    The beginnings of texts count as tokens; of the last stream up to a few dozen tokens are left out, so that all are as long.
 
     Args:
         model: the network; its own weights stay as they are.

@@ -26,6 +26,7 @@ class LanguageLearner(Learner[LanguageModel, LanguageState]):
     def __init__(self, model: LanguageModel, recipe: LanguageRecipe, machine: Machine, streams: int) -> None:
         super().__init__(model, recipe, machine, LanguageState())
         self._streams = streams
+        self._process, self._processes = machine.process, machine.processes
         self.carried = self.model.begin(streams)
 
     def forget(self) -> None:
@@ -33,12 +34,19 @@ class LanguageLearner(Learner[LanguageModel, LanguageState]):
         self.carried = self.model.begin(self._streams)
 
     def tensors(self) -> dict[str, Tensor]:
-        """Return every tensor that a resumed run needs, the carried states among them."""
-        carried = {f"carried/{index}": state for index, state in enumerate(self.carried)}
+        """Return every tensor that a resumed run needs, the carried states of all processes' streams among them."""
+        carried: dict[str, Tensor] = {}
+        for index, own in enumerate(self.carried):
+            every = own.new_zeros(own.shape[0], self._streams * self._processes, own.shape[2])
+            every[:, self._process :: self._processes] = own
+            carried[f"carried/{index}"] = self._machine.total(every)
         return super().tensors() | carried
 
     def restore(self, state: LanguageState, tensors: Mapping[str, Tensor], *, where: str) -> None:
         """Go back to where a checkpoint was written."""
         super().restore(state, tensors, where=where)
         device = self.model.bias.device
-        self.carried = [tensors[f"carried/{index}"].to(device) for index in range(len(self.carried))]
+        own = slice(self._process, None, self._processes)
+        self.carried = [
+            tensors[f"carried/{index}"][:, own].contiguous().to(device) for index in range(len(self.carried))
+        ]

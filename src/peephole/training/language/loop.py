@@ -62,7 +62,8 @@ def fit_language(
     recipe, state = texts.recipe, learner.state
     each, steps = plan_steps(texts)
     counts = np.bincount(texts.train.ids, minlength=texts.tokenizer.vocabulary_size)
-    choice = Candidates(counts, recipe.candidates, recipe.candidate_power, recipe.streams * recipe.window)
+    targets = recipe.streams * recipe.window // machine.processes
+    choice = Candidates(counts, recipe.candidates, recipe.candidate_power, targets)
     every = judge_steps or max(1, math.ceil(steps / 4))
     meter = Meter(state, lambda: state.step // each + 1, steps, machine.processes)
     progress.start(Plan(steps, state.step, math.ceil(recipe.epochs), "perplexity"))
@@ -88,7 +89,7 @@ def fit_language(
         if window == 0:
             learner.forget()
         machine.seed_step(recipe.seed, state.step)
-        chance = np.random.default_rng([recipe.seed, state.step, 2])
+        chance = np.random.default_rng([recipe.seed, state.step, 2, machine.process])
         loss = add_language_gradients(learner, laid, window, choice, chance, machine)
         rate = rate_at(state.step, steps, recipe.learning_rate, recipe.warmup_steps, recipe.plateau)
         norm = learner.step(rate)
@@ -103,7 +104,7 @@ def fit_language(
         state.seconds = meter.seconds
         progress.step(meter.report(loss, rate))
         if state.step % every == 0 or state.step == steps:
-            _note_judgement(learner, judged, every, meter, progress)
+            _note_judgement(learner, judged, meter, progress)
         out_of_time = machine.agree(clock.over) and state.step < steps
         if (
             state.step % keeper.every == 0
@@ -113,7 +114,9 @@ def fit_language(
         ):
             keeper.save(learner)
             stop_if_interrupted()
-        if out_of_time:
+        if out_of_time:  # behind the checkpoint, which is that of a run that goes on
+            if not state.history or state.history[-1].step != state.step:
+                _note_judgement(learner, judged, meter, progress)
             return "time"
     return "complete"
 
@@ -150,7 +153,7 @@ def add_language_gradients(
 
 
 def _note_judgement(
-    learner: LanguageLearner, judged: Callable[[], float], every: int, meter: Meter, progress: Progress
+    learner: LanguageLearner, judged: Callable[[], float], meter: Meter, progress: Progress
 ) -> None:
     state = learner.state
     since = state.step - (state.history[-1].step if state.history else 0)

@@ -27,6 +27,7 @@ from peephole.training.machine import Machine
 from peephole.training.output import check_output
 from peephole.training.progress import Progress, make_progress
 from peephole.training.request import TrainingInterrupted
+from peephole.training.state import checked_fields
 from peephole.training.stopping import Clock, Interrupts
 
 
@@ -68,6 +69,14 @@ def pretrain(request: PretrainRequest, *, progress: Progress | None = None) -> P
     try:
         with torch.random.fork_rng():  # the caller's generator stays as it was
             return _pretrain(request, machine, listener, clock)
+    except TrainingInterrupted:
+        raise
+    except KeyboardInterrupt:
+        raise TrainingInterrupted(
+            "pretraining was stopped\nhint: run the same command with --resume (resume=True in Python); it goes on from the "
+            "last checkpoint, or from the beginning if there is none yet",
+            checkpoint=None,
+        ) from None
     finally:
         listener.stop()
 
@@ -117,7 +126,7 @@ def _pretrain(request: PretrainRequest, machine: Machine, progress: Progress, cl
                 "with --resume (resume=True in Python) to go on",
             )
         history = learner.state.history
-        metrics = language_headline(history[-1].log_loss) if history else {}
+        metrics = language_headline(history[-1].log_loss)
         data = texts.facts | {
             "sources": [str(source) for source in request.sources],
             "sha256": texts.digest,
@@ -126,7 +135,7 @@ def _pretrain(request: PretrainRequest, machine: Machine, progress: Progress, cl
             "steps": learner.state.step,
             "training_seconds": round(learner.state.seconds, 1),
         }
-        if machine.is_main and (ending == "complete" or history):
+        if machine.is_main:
             kept = network.tensors(learner.candidate)
             curve = {"held_out": metrics, "learning_curve": [dataclasses.asdict(line) for line in history]}
             save_language(Language(recipe, texts.tokenizer, kept, curve, data, request.output))
@@ -159,6 +168,11 @@ def _finished_before(request: PretrainRequest) -> PretrainResult | None:
     if not output.is_dir() or not any(output.iterdir()):
         return None
     language = load_language(output)
+    if language.data.get("ending") == "time":
+        raise OptionError(
+            f"resume: {output} was stopped by its time budget, and its checkpoint is no longer beside it",
+            hint="give another output to train anew",
+        )
     asked = dataclasses.replace(
         request.recipe, vocabulary=request.recipe.vocabulary or language.recipe.vocabulary
     )
@@ -172,7 +186,7 @@ def _finished_before(request: PretrainRequest) -> PretrainResult | None:
         output=output,
         ending="already",
         metrics=language.metrics.get("held_out", {}),
-        history=tuple(Judged(**line) for line in curve),
+        history=tuple(Judged(**checked_fields(Judged, line, f"{output}: learning_curve")) for line in curve),
         data=language.data,
         seconds=float(language.data.get("training_seconds", 0.0)),
         notes=("the language model was complete already: there was nothing to go on with",),

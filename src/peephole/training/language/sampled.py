@@ -74,6 +74,7 @@ def sampled_loss(
         >>> sampled_loss(rows, vectors, torch.zeros(4), torch.tensor([0, 1, 3]), None).item()      # ln 4
         1.3862943649291992
     """
+    assert len(place) == len(rows), "every row has one right token"
     chance = torch.zeros_like(bias) if log_chance is None else log_chance
     return _SampledLoss.apply(rows, vectors, bias, place, chance)  # pyright: ignore[reportReturnType]
 

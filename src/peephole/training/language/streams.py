@@ -39,9 +39,10 @@ class Streams:
         return self.steps // window
 
     def at(self, index: int, window: int) -> tuple[Ids, Ids]:
-        """Return the tokens read in a window, and those to tell, both `[window, B]`."""
+        """Return the tokens read in a window, and those to tell, both `[window, B]`; fewer steps where there are no more."""
         first = index * window
-        return self.ids[first : first + window], self.ids[first + 1 : first + window + 1]
+        last = min(first + window, self.steps)
+        return self.ids[first:last], self.ids[first + 1 : last + 1]
 
 
 def make_streams(

@@ -24,8 +24,6 @@ import datetime
 import json
 import os
 import platform
-import shlex
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -52,6 +50,7 @@ from peephole.reading import (
     split_development,
 )
 from peephole.reading.sample import sample_reviews
+from peephole.studies.bench.machine import command_line
 
 TOKEN = r"[\w']+|[^\w\s]"
 SETTINGS: dict[str, Any] = {
@@ -193,18 +192,6 @@ def machine() -> dict[str, Any]:
     return {"cpu": cpu, "cores": os.cpu_count(), "system": platform.system()}
 
 
-def command() -> str:
-    """Return how this was called, without folders and without where the results went."""
-    words = iter(sys.argv[1:])
-    kept: list[str] = []
-    for word in words:
-        if word == "--json":
-            next(words)
-        elif not word.startswith("--json="):
-            kept.append(Path(word).name if Path(word).exists() else word)
-    return shlex.join(["python", "benchmarks/bag_of_words.py", *kept])
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -237,7 +224,7 @@ def main() -> None:
         )
     if arguments.json:
         report = {
-            "command": command(),
+            "command": command_line("benchmarks/bag_of_words.py"),
             "date": datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
             "machine": machine(),
             "versions": {

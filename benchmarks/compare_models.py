@@ -19,7 +19,7 @@ import peephole
 from peephole.evaluation import evaluate
 from peephole.evaluation.paired import compare
 from peephole.reading import read
-from peephole.studies.bench.machine import machine, today, versions
+from peephole.studies.bench.machine import command_line, machine, today, versions
 
 
 def main() -> None:
@@ -35,8 +35,7 @@ def main() -> None:
     asked = parser.parse_args()
     results = [on_file(path, asked.models) for path in asked.data]
     document = {
-        "command": f"python benchmarks/compare_models.py {' '.join(asked.models)} --data "
-        + " ".join(path.name for path in asked.data),
+        "command": command_line("benchmarks/compare_models.py"),
         "date": today(),
         "machine": machine(),
         "versions": versions(),

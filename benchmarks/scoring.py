@@ -25,8 +25,6 @@ import dataclasses
 import itertools
 import json
 import os
-import shlex
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -39,7 +37,7 @@ from peephole.classifier import Classifier, load
 from peephole.classifier.prediction import softmax
 from peephole.errors import DataError, OptionError
 from peephole.reading import read
-from peephole.studies.bench.machine import machine, today, versions
+from peephole.studies.bench.machine import command_line, machine, today, versions
 from peephole.studies.bench.table import Table, number, times
 from peephole.studies.bench.timing import Contestant, take_turns
 from scoring_onnx import OnnxRival
@@ -337,17 +335,6 @@ def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
     return options
 
 
-def command() -> str:
-    """How this was called, without folders and without where the results went."""
-    words, kept = iter(sys.argv[1:]), ["python", "benchmarks/scoring.py"]
-    for word in words:
-        if word == "--json":
-            next(words)
-        elif not word.startswith("--json="):
-            kept.append(Path(word).name if Path(word).exists() else word)
-    return shlex.join(kept)
-
-
 def main() -> None:
     options = parse()
     os.environ["RAYON_NUM_THREADS"] = str(options.threads)  # the tokenizer's; read when it first runs
@@ -355,7 +342,7 @@ def main() -> None:
     records = itertools.islice(read([options.data], labels="absent"), options.texts)
     found = run(classifier, [record.text for record in records], options)
     report = {
-        "command": command(),
+        "command": command_line("benchmarks/scoring.py"),
         "date": today(),
         "machine": machine(),
         "versions": versions(),

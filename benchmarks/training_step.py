@@ -19,8 +19,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import shlex
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -32,7 +30,7 @@ from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
 from peephole.errors import OptionError
 from peephole.nn.classifier import ClassifierModule
-from peephole.studies.bench.machine import machine, today, versions
+from peephole.studies.bench.machine import command_line, machine, today, versions
 from peephole.studies.bench.problem import error_of
 from peephole.studies.bench.table import Table, number, times
 from peephole.studies.bench.timing import Contestant, take_turns
@@ -167,17 +165,6 @@ def parse() -> argparse.Namespace:
     return arguments
 
 
-def command() -> str:
-    """How this was called, without folders and without where the results went."""
-    words, kept = iter(sys.argv[1:]), ["python", "benchmarks/training_step.py"]
-    for word in words:
-        if word == "--json":
-            next(words)
-        elif not word.startswith("--json="):
-            kept.append(Path(word).name if Path(word).exists() else word)
-    return shlex.join(kept)
-
-
 def measure(
     models: dict[str, nn.Module], batches: list[Batch], errors: dict[str, dict[str, float]], recipe: Recipe
 ) -> list[dict[str, Any]]:
@@ -252,7 +239,7 @@ def main() -> None:
     }
     errors = check(models, batches[0], level(data, dealt[0]), recipe)
     report = {
-        "command": command(),
+        "command": command_line("benchmarks/training_step.py"),
         "date": today(),
         "machine": machine() | {"threads": torch.get_num_threads()},
         "versions": versions(),

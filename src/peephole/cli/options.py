@@ -10,6 +10,7 @@ import typer
 from peephole.errors import OptionError
 
 DATA = "Reading"
+RUNNING = "Running"
 
 TextColumn = Annotated[
     str | None,
@@ -42,6 +43,29 @@ SkipBad = Annotated[
     bool,
     typer.Option("--skip-bad", help="Skip records that cannot be read, and count them", rich_help_panel=DATA),
 ]
+GroupColumn = Annotated[
+    str | None,
+    typer.Option(
+        help="Column whose groups are held out whole, such as the film of a review", rich_help_panel=DATA
+    ),
+]
+Resume = Annotated[
+    bool,
+    typer.Option(
+        "--resume", help="Go on where an earlier run of this output stopped", rich_help_panel=RUNNING
+    ),
+]
+TimeBudget = Annotated[
+    str | None,
+    typer.Option(metavar="TIME", help="Stop in good order after 90s, 10m or 2h", rich_help_panel=RUNNING),
+]
+CheckpointSteps = Annotated[
+    int,
+    typer.Option(
+        min=1, help="Steps between checkpoints; does not change the result", rich_help_panel=RUNNING
+    ),
+]
+Cpu = Annotated[bool, typer.Option("--cpu", help="Do not use a GPU", rich_help_panel=RUNNING)]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document")]
 
 

@@ -11,14 +11,26 @@ import typer
 
 from peephole.cli import output
 from peephole.cli.guard import say
-from peephole.cli.options import DATA, Format, Json, SkipBad, TextColumn, Where, conditions, seconds
+from peephole.cli.options import (
+    RUNNING,
+    CheckpointSteps,
+    Cpu,
+    Format,
+    GroupColumn,
+    Json,
+    Resume,
+    SkipBad,
+    TextColumn,
+    TimeBudget,
+    Where,
+    conditions,
+    seconds,
+)
 from peephole.cli.recipe_options import with_recipe
 from peephole.training import LanguageRecipe
 
 if TYPE_CHECKING:
     from peephole.training import PretrainResult
-
-_RUN = "Running"
 
 
 @with_recipe(LanguageRecipe)
@@ -35,40 +47,22 @@ def pretrain(
     ],
     recipe: LanguageRecipe,
     text_column: TextColumn = None,
-    group_column: Annotated[
-        str | None,
-        typer.Option(
-            help="Column whose groups are held out whole, such as the film of a review", rich_help_panel=DATA
-        ),
-    ] = None,
+    group_column: GroupColumn = None,
     where: Where = None,
     format: Format = None,
     skip_bad: SkipBad = False,
-    resume: Annotated[
-        bool,
-        typer.Option(
-            "--resume", help="Go on where an earlier run of this output stopped", rich_help_panel=_RUN
-        ),
-    ] = False,
-    time_budget: Annotated[
-        str | None,
-        typer.Option(metavar="TIME", help="Stop in good order after 90s, 10m or 2h", rich_help_panel=_RUN),
-    ] = None,
-    checkpoint_steps: Annotated[
-        int,
-        typer.Option(
-            min=1, help="Steps between checkpoints; does not change the result", rich_help_panel=_RUN
-        ),
-    ] = 500,
+    resume: Resume = False,
+    time_budget: TimeBudget = None,
+    checkpoint_steps: CheckpointSteps = 500,
     judge_steps: Annotated[
         int | None,
         typer.Option(
             min=1,
             help="Steps between judgements on held-out texts; four in a run if left out",
-            rich_help_panel=_RUN,
+            rich_help_panel=RUNNING,
         ),
     ] = None,
-    cpu: Annotated[bool, typer.Option("--cpu", help="Do not use a GPU", rich_help_panel=_RUN)] = False,
+    cpu: Cpu = False,
     as_json: Json = False,
 ) -> None:
     """Learn a language from texts without labels, as a start for classifiers: `peephole train --from LM`.

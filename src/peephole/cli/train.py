@@ -13,11 +13,17 @@ from peephole.cli import output
 from peephole.cli.guard import say
 from peephole.cli.options import (
     DATA,
+    RUNNING,
+    CheckpointSteps,
+    Cpu,
     Format,
+    GroupColumn,
     Json,
     LabelColumn,
+    Resume,
     SkipBad,
     TextColumn,
+    TimeBudget,
     Where,
     conditions,
     seconds,
@@ -27,8 +33,6 @@ from peephole.training import Recipe
 
 if TYPE_CHECKING:
     from peephole.training import TrainResult
-
-_RUN = "Running"
 
 
 @with_recipe(Recipe)
@@ -42,12 +46,7 @@ def train(
     recipe: Recipe,
     text_column: TextColumn = None,
     label_column: LabelColumn = None,
-    group_column: Annotated[
-        str | None,
-        typer.Option(
-            help="Column whose groups are held out whole, such as the film of a review", rich_help_panel=DATA
-        ),
-    ] = None,
+    group_column: GroupColumn = None,
     split_column: Annotated[
         str | None, typer.Option(help="Column that says train, dev or test of each row", rich_help_panel=DATA)
     ] = None,
@@ -85,27 +84,14 @@ def train(
             metavar="FILE", help="Word vectors to start from: GloVe or word2vec text", rich_help_panel=DATA
         ),
     ] = None,
-    resume: Annotated[
-        bool,
-        typer.Option(
-            "--resume", help="Go on where an earlier run of this output stopped", rich_help_panel=_RUN
-        ),
-    ] = False,
-    time_budget: Annotated[
-        str | None,
-        typer.Option(metavar="TIME", help="Stop in good order after 90s, 10m or 2h", rich_help_panel=_RUN),
-    ] = None,
-    checkpoint_steps: Annotated[
-        int,
-        typer.Option(
-            min=1, help="Steps between checkpoints; does not change the result", rich_help_panel=_RUN
-        ),
-    ] = 200,
+    resume: Resume = False,
+    time_budget: TimeBudget = None,
+    checkpoint_steps: CheckpointSteps = 200,
     tensorboard: Annotated[
         Path | None,
-        typer.Option(metavar="FOLDER", help="Write TensorBoard's files here", rich_help_panel=_RUN),
+        typer.Option(metavar="FOLDER", help="Write TensorBoard's files here", rich_help_panel=RUNNING),
     ] = None,
-    cpu: Annotated[bool, typer.Option("--cpu", help="Do not use a GPU", rich_help_panel=_RUN)] = False,
+    cpu: Cpu = False,
     as_json: Json = False,
 ) -> None:
     """Train a classifier on your own texts. The defaults suit reviews, tweets and questions alike.

@@ -174,7 +174,8 @@ class Learner(Generic[M, R]):
             for name, weight in self.parameters.items():
                 weight.copy_(tensors[f"weights/{name}"])
                 self.average[name].copy_(tensors[f"average/{name}"])
-                self.best[name].copy_(tensors[f"best/{name}"])
+            for name, best in self.best.items():
+                best.copy_(tensors[f"best/{name}"])
         saved = self.optimizer.state_dict()
         moments = {
             index: {key: tensors[f"{kind}/{name}"].clone().to(device) for kind, key in _MOMENTS.items()}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -133,6 +134,28 @@ class TrainResult:
     data: Mapping[str, Any]
     seconds: float
     notes: tuple[str, ...] = ()
+
+
+@contextmanager
+def resumable(what: str) -> Generator[None, None, None]:
+    """Let a Ctrl-C that comes when no step is being taken say how to go on, as the others do.
+
+    Args:
+        what: the run, for the message: "training".
+
+    Raises:
+        TrainingInterrupted: in place of a plain `KeyboardInterrupt`.
+    """
+    try:
+        yield
+    except TrainingInterrupted:
+        raise
+    except KeyboardInterrupt:
+        raise TrainingInterrupted(
+            f"{what} was stopped\nhint: run the same command with --resume (resume=True in Python); it goes on from the "
+            "last checkpoint, or from the beginning if there is none yet",
+            checkpoint=None,
+        ) from None
 
 
 class TrainingInterrupted(KeyboardInterrupt):

@@ -29,7 +29,7 @@ from peephole.training.planning import plan_batches
 from peephole.training.prepare import prepare
 from peephole.training.progress import Progress, Several, make_progress
 from peephole.training.recipe import Recipe
-from peephole.training.request import TrainingInterrupted, TrainRequest, TrainResult
+from peephole.training.request import TrainRequest, TrainResult, resumable
 from peephole.training.state import State
 from peephole.training.stopping import Clock, Interrupts
 from peephole.training.teachers import teacher_digest
@@ -76,16 +76,8 @@ def train(request: TrainRequest, *, progress: Progress | None = None) -> TrainRe
     machine = Machine(request.recipe.precision, cpu=request.cpu)
     listener = _listener(request, machine, progress)
     try:
-        with torch.random.fork_rng():  # the caller's generator stays as it was
+        with resumable("training"), torch.random.fork_rng():  # the caller's generator stays as it was
             return _train(request, language, machine, listener, clock)
-    except TrainingInterrupted:
-        raise
-    except KeyboardInterrupt:
-        raise TrainingInterrupted(
-            "training was stopped\nhint: run the same command with --resume (resume=True in Python); it goes on from "
-            "the last checkpoint, or from the beginning if there is none yet",
-            checkpoint=None,
-        ) from None
     finally:
         listener.stop()
 

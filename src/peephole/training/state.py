@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from peephole.errors import ModelError
+
+Line = TypeVar("Line")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,19 +96,27 @@ class State:
             True
         """
         fields = checked_fields(cls, values, where)
-        lines = fields["history"]
-        if not isinstance(lines, list):
-            raise ModelError(f"{where}.history: must be a list; got {lines!r}")
-        history = [
-            Pass(**checked_fields(Pass, line, f"{where}.history[{index}]"))
-            for index, line in enumerate(cast("list[Any]", lines))
-        ]
+        history = checked_lines(Pass, fields["history"], f"{where}.history")
         if fields["best_epoch"] > len(history):
             raise ModelError(
                 f"{where}.best_epoch: must be one of the {len(history)} finished passes; got {fields['best_epoch']}"
             )
         fields["history"] = history
         return cls(**fields)
+
+
+def checked_lines(kind: type[Line], values: Any, where: str) -> list[Line]:
+    """Return the lines of a learning curve, each a dataclass of numbers.
+
+    Raises:
+        ModelError: `values` is no list, or a line is not as `checked_fields` wants it.
+    """
+    if not isinstance(values, list):
+        raise ModelError(f"{where}: must be a list; got {values!r}")
+    return [
+        kind(**checked_fields(kind, line, f"{where}[{index}]"))
+        for index, line in enumerate(cast("list[Any]", values))
+    ]
 
 
 def checked_fields(kind: type[Any], values: Any, where: str) -> dict[str, Any]:

@@ -6,6 +6,8 @@ import datetime
 import importlib.metadata
 import os
 import platform
+import shlex
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -49,3 +51,18 @@ def versions() -> dict[str, str]:
 def today() -> str:
     """Return the date, in UTC, as ISO 8601 writes it."""
     return datetime.datetime.now(datetime.timezone.utc).date().isoformat()
+
+
+def command_line(program: str) -> str:
+    """Return how a program of `benchmarks/` was called, without folders and without where the results went.
+
+    Args:
+        program: its path in the repository.
+    """
+    words, kept = iter(sys.argv[1:]), ["python", program]
+    for word in words:
+        if word == "--json":
+            next(words)
+        elif not word.startswith("--json="):
+            kept.append(Path(word).name if Path(word).exists() else word)
+    return shlex.join(kept)

@@ -25,6 +25,7 @@ class LanguageLearner(Learner[LanguageModel, LanguageState]):
 
     def __init__(self, model: LanguageModel, recipe: LanguageRecipe, machine: Machine, streams: int) -> None:
         super().__init__(model, recipe, machine, LanguageState())
+        self.best = {}  # the last weights are the ones that are kept
         self._streams = streams
         self._process, self._processes = machine.process, machine.processes
         self.carried = self.model.begin(streams)

@@ -26,8 +26,8 @@ from peephole.training.language.texts import LanguageTexts, read_texts
 from peephole.training.machine import Machine
 from peephole.training.output import check_output
 from peephole.training.progress import Progress, make_progress
-from peephole.training.request import TrainingInterrupted
-from peephole.training.state import checked_fields
+from peephole.training.request import resumable
+from peephole.training.state import checked_lines
 from peephole.training.stopping import Clock, Interrupts
 
 
@@ -67,16 +67,8 @@ def pretrain(request: PretrainRequest, *, progress: Progress | None = None) -> P
     machine = Machine(request.recipe.precision, cpu=request.cpu)
     listener = Progress() if not machine.is_main else progress or make_progress()
     try:
-        with torch.random.fork_rng():  # the caller's generator stays as it was
+        with resumable("pretraining"), torch.random.fork_rng():  # the caller's generator stays as it was
             return _pretrain(request, machine, listener, clock)
-    except TrainingInterrupted:
-        raise
-    except KeyboardInterrupt:
-        raise TrainingInterrupted(
-            "pretraining was stopped\nhint: run the same command with --resume (resume=True in Python); it goes on from the "
-            "last checkpoint, or from the beginning if there is none yet",
-            checkpoint=None,
-        ) from None
     finally:
         listener.stop()
 
@@ -186,7 +178,7 @@ def _finished_before(request: PretrainRequest) -> PretrainResult | None:
         output=output,
         ending="already",
         metrics=language.metrics.get("held_out", {}),
-        history=tuple(Judged(**checked_fields(Judged, line, f"{output}: learning_curve")) for line in curve),
+        history=tuple(checked_lines(Judged, curve, f"{output}: learning_curve")),
         data=language.data,
         seconds=float(language.data.get("training_seconds", 0.0)),
         notes=("the language model was complete already: there was nothing to go on with",),
@@ -207,6 +199,3 @@ def _machine_facts(machine: Machine, request: PretrainRequest) -> dict[str, Any]
         "torch": str(torch.__version__),
         "peephole": peephole.__version__,
     }
-
-
-__all__ = ["TrainingInterrupted", "pretrain"]

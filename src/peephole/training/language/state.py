@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
-from peephole.errors import ModelError
-from peephole.training.state import checked_fields
+from peephole.training.state import checked_fields, checked_lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +68,5 @@ class LanguageState:
             True
         """
         fields = checked_fields(cls, values, where)
-        lines = fields["history"]
-        if not isinstance(lines, list):
-            raise ModelError(f"{where}.history: must be a list; got {lines!r}")
-        fields["history"] = [
-            Judged(**checked_fields(Judged, line, f"{where}.history[{index}]"))
-            for index, line in enumerate(cast("list[Any]", lines))
-        ]
+        fields["history"] = checked_lines(Judged, fields["history"], f"{where}.history")
         return cls(**fields)

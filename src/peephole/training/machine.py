@@ -5,8 +5,8 @@ from __future__ import annotations
 import atexit
 import functools
 import importlib
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -52,6 +52,7 @@ class Machine:
                 hint="one Python process trains in one precision and on one device: use a new process",
             ) from error
         self.device: torch.device = self.accelerator.device
+        self._precision = precision
         self.processes: int = self.accelerator.num_processes
         self.process: int = self.accelerator.process_index
         if self.processes > 1:
@@ -65,6 +66,23 @@ class Machine:
     def autocast(self) -> AbstractContextManager[Any]:
         """Return the context in which the network runs in the chosen precision."""
         return self.accelerator.autocast()
+
+    @contextmanager
+    def autocast_products(self) -> Iterator[None]:
+        """In bfloat16 on a CPU, multiply float32 matrices as bfloat16, with float32 sums and results, where torch can.
+
+        For what autocast would round more than that: scores that an exponential follows. It holds for all threads.
+        """
+        options: Any = torch.backends.mkldnn
+        if self._precision != "bf16" or self.device.type != "cpu" or not hasattr(options, "matmul"):
+            yield
+            return
+        before = options.matmul.fp32_precision
+        options.matmul.fp32_precision = "bf16"
+        try:
+            yield
+        finally:
+            options.matmul.fp32_precision = before
 
     def tensor(self, values: NDArray[Any]) -> Tensor:
         """Return an array as a tensor on the device."""

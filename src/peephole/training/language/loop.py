@@ -7,13 +7,12 @@ from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from peephole.training.keeper import Keeper
+from peephole.training.language.gradients import add_language_gradients
 from peephole.training.language.judge import judge_language
 from peephole.training.language.learner import LanguageLearner
-from peephole.training.language.sampled import Candidates, sampled_loss
+from peephole.training.language.sampled import Candidates
 from peephole.training.language.state import Judged
 from peephole.training.language.streams import Streams, pass_streams
 from peephole.training.language.texts import LanguageTexts
@@ -119,37 +118,6 @@ def fit_language(
                 _note_judgement(learner, judged, meter, progress)
             return "time"
     return "complete"
-
-
-def add_language_gradients(
-    learner: LanguageLearner,
-    laid: list[Streams],
-    window: int,
-    choice: Candidates,
-    chance: np.random.Generator,
-    machine: Machine,
-) -> float:
-    """Add the gradients of a window's loss, the mean of all directions, and return it, in nats a token."""
-    model, total = learner.model, 0.0
-    each = len(learner.carried) // len(laid)
-    carried: list[Tensor] = []
-    for direction, streams in enumerate(laid):
-        ids, right = (
-            part[:, machine.process :: machine.processes] for part in streams.at(window, model.recipe.window)
-        )
-        chosen, place = choice.choose(right.ravel(), chance)
-        before = learner.carried[direction * each : (direction + 1) * each]
-        with machine.autocast():
-            said, after = model(machine.tensor(ids), before, direction)
-        carried += after
-        among = machine.tensor(chosen)
-        correction = machine.tensor(choice.log_chance[chosen]) if choice.drawn else None
-        vectors = torch.nn.functional.embedding(among, model.embedding.weight)
-        loss = sampled_loss(said.float(), vectors, model.bias[among], machine.tensor(place), correction)
-        machine.accelerator.backward(loss / len(laid))
-        total += float(loss.detach()) / len(laid)
-    learner.carried = carried
-    return total
 
 
 def _note_judgement(

@@ -67,22 +67,42 @@ class LanguageModel(nn.Module):
         count = self.directions * len(cells.make(recipe.cell, **recipe.cell_options).states)
         return [self.bias.new_zeros(recipe.layers, streams, recipe.hidden_size) for _ in range(count)]
 
-    def forward(self, ids: Tensor, states: list[Tensor], direction: int) -> tuple[Tensor, list[Tensor]]:
+    def draw_masks(self, streams: int) -> tuple[Tensor | None, Tensor | None]:
+        """Draw which features are zeroed for a whole window: of what goes in `[1, B, E]`, and of what comes out `[1, B, H]`."""
+        recipe = self.recipe
+        if not self.training:
+            return None, None
+        pairs = ((recipe.input_dropout, recipe.embedding), (recipe.output_dropout, recipe.hidden_size))
+        first, last = (
+            F.dropout(self.bias.new_ones(1, streams, width), share) if share else None
+            for share, width in pairs
+        )
+        return first, last
+
+    def forward(
+        self,
+        ids: Tensor,
+        states: list[Tensor],
+        direction: int,
+        masks: tuple[Tensor | None, Tensor | None] = (None, None),
+    ) -> tuple[Tensor, list[Tensor]]:
         """Read a window of every stream.
 
         Args:
             ids: tokens `[T, B]`, int64.
             states: of this direction, at the end of the window before.
             direction: 0 reads forwards; 1 is the other network, whose streams are reversed.
+            masks: what `draw_masks` returned; nothing is zeroed without them.
 
         Returns:
             What it says at every step `[T · B, E]`, and the states at the end, cut off from the gradient.
         """
-        recipe = self.recipe
-        rows = _drop_for_all_steps(self.embedding(ids), recipe.input_dropout, self.training)
+        first, last = masks
+        rows = self.embedding(ids)
+        rows = rows if first is None else rows * first
         hx: Any = tuple(states) if len(states) > 1 else states[0]
         rows, hx = _run(self.networks[direction], rows, hx)
-        rows = _drop_for_all_steps(rows, recipe.output_dropout, self.training)
+        rows = rows if last is None else rows * last
         said = self.projections[direction](rows.flatten(0, 1))
         return said, [state.detach() for state in (hx if isinstance(hx, tuple) else (hx,))]
 
@@ -114,10 +134,3 @@ def _run(layers: nn.Module, rows: Tensor, hx: Any) -> tuple[Tensor, Any]:
     with torch.autocast(kind, enabled=False):
         rows, final = functional_call(layers, weights, (rows.to(lower), low))
     return rows.float(), tuple(s.float() for s in final) if isinstance(final, tuple) else final.float()
-
-
-def _drop_for_all_steps(rows: Tensor, share: float, training: bool) -> Tensor:
-    """Zero the same features of a stream in every step of `[T, B, F]`."""
-    if not training or not share:
-        return rows
-    return rows * F.dropout(torch.ones_like(rows[:1]), share)

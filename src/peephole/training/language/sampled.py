@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 _ROWS = 512  # rows whose scores are held at once: they stay in a processor's cache
+_TINY = torch.finfo(torch.float32).tiny  # a chance below this counts as this, 87 nats
 
 
 class Candidates:
@@ -92,15 +93,14 @@ class _SampledLoss(torch.autograd.Function):
             right = place[part].unsqueeze(1)
             scores = torch.addmm(corrected, rows[part], vectors.t())
             scores.scatter_add_(1, right, log_chance[place[part]].unsqueeze(1))
-            scores.sub_(scores.amax(1, keepdim=True))
-            total -= scores.gather(1, right).sum()
-            sums = scores.exp_().sum(1, keepdim=True)
-            total += sums.log().sum()
-            gradient = scores.div_(sums * count)
-            gradient.scatter_add_(1, right, torch.full_like(right, -1 / count, dtype=rows.dtype))
+            gradient = torch.softmax(scores, 1)  # one pass over the scores instead of five
+            total -= gradient.gather(1, right).clamp_min_(_TINY).log_().sum()
+            gradient.scatter_add_(1, right, torch.full_like(right, -1, dtype=rows.dtype))
             d_bias += gradient.sum(0)
             torch.mm(gradient, vectors, out=d_rows[part])
             d_vectors.addmm_(gradient.t(), rows[part])
+        for each in (d_rows, d_vectors, d_bias):
+            each.div_(count)
         ctx.save_for_backward(d_rows, d_vectors, d_bias)
         return total / count
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import atexit
 import functools
 import importlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, TypeVar, cast
 
@@ -68,7 +68,7 @@ class Machine:
         return self.accelerator.autocast()
 
     @contextmanager
-    def autocast_products(self) -> Iterator[None]:
+    def autocast_products(self) -> Generator[None]:
         """In bfloat16 on a CPU, multiply float32 matrices as bfloat16, with float32 sums and results, where torch can.
 
         For what autocast would round more than that: scores that an exponential follows. It holds for all threads.

@@ -81,6 +81,8 @@ def start_vectors(
     if recipe.embeddings == "corpus":
         progress.note("vectors of tokens from their neighbours in the training texts …")
         vectors = corpus_embeddings(data.whole, len(vectors), recipe.embedding, seed=recipe.seed)
+    if data.vectors is not None:
+        vectors = data.vectors
     if word_vectors is not None:
         words = words_of(data.tokenizer)
         read = read_word_vectors(word_vectors, words, recipe.embedding, lowercase=recipe.lowercase)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from peephole.classifier.tokenizer import Tokenizer
 from peephole.errors import DataError
@@ -17,6 +18,7 @@ from peephole.reading import Record, SplitRule, drop_repeats, read, split_develo
 from peephole.reading.labels import is_number
 from peephole.training.checkpoint import checkpoint_folder
 from peephole.training.corpus import Corpus
+from peephole.training.inherited import adopt_tokens, inherited_vectors
 from peephole.training.machine import Machine
 from peephole.training.progress import Progress
 from peephole.training.recipe import Recipe
@@ -66,6 +68,7 @@ class Prepared:
         development: the development texts, uncut.
         facts: what was read, held out, dropped and cut, as JSON.
         digest: SHA-256 of the texts, labels and parts.
+        vectors: of the first teacher's tokens `[V, E]`, to start from; or None.
     """
 
     recipe: Recipe
@@ -76,6 +79,7 @@ class Prepared:
     development: Corpus
     facts: dict[str, Any]
     digest: str
+    vectors: NDArray[np.float32] | None = None
 
 
 def prepare(
@@ -96,6 +100,9 @@ def prepare(
     facts, recipe = parts.facts, request.recipe
     progress.note(_describe(facts))
     teachers = load_teachers(request.teachers, parts.labels)
+    heir = recipe.embeddings == "teacher"
+    if heir:
+        recipe, tokenizer = adopt_tokens(recipe, teachers[0]), teachers[0].classifier.tokenizer
     recipe = resolve_sizes(
         recipe, CorpusSize(len(parts.seen), sum(len(record.text.split()) for record in parts.seen))
     )
@@ -125,7 +132,8 @@ def prepare(
         known = np.eye(len(parts.labels), dtype=np.float32)[train.labels[:sure]]
         targets = np.concatenate([known, targets])
     train = dataclasses.replace(train, targets=targets)
-    return Prepared(recipe, tokenizer, parts.labels, train, whole, development, facts, digest)
+    vectors = inherited_vectors(teachers[0].classifier, recipe.embedding) if heir else None
+    return Prepared(recipe, tokenizer, parts.labels, train, whole, development, facts, digest, vectors)
 
 
 def learn_tokens(records: Sequence[Record], recipe: Recipe) -> Tokenizer:

@@ -56,7 +56,9 @@ class Recipe(Settings):
     lowercase: bool = setting(True, "fold capital letters")
     max_length: int = setting(400, "longest text in training; a longer one is cut", unit="tokens", low=2)
     head_tokens: int = setting(100, "of a cut text, tokens kept of its start", unit="tokens", low=0)
-    embeddings: str = setting("corpus", "start of the tokens' vectors", choices=("corpus", "random"))
+    embeddings: str = setting(
+        "corpus", "start of the tokens' vectors", choices=("corpus", "random", "teacher")
+    )
     development_share: float = setting(0.1, "share held out where none is given", low=0, high=0.5, above=True)
 
     # Against learning by heart

@@ -105,6 +105,10 @@ class TrainRequest:
             names = ("pretrained_rate", "layer_rate", "unfreeze", "language_loss")
             given = [name for name in names if getattr(self.recipe, name) != getattr(default, name)]
             problems += [f"{name} needs a language model to start from (--from); got none" for name in given]
+        if self.recipe.embeddings == "teacher" and not self.teachers:
+            problems.append("embeddings='teacher' needs a teacher; got none")
+        if self.recipe.embeddings == "teacher" and self.language_model is not None:
+            problems.append("embeddings='teacher' and a language model both give the tokens; one of them may be given")
         if self.recipe.taught == "unlabelled" and not (self.teachers and self.unlabelled):
             problems.append("taught='unlabelled' needs teachers and unlabelled texts; got none of one")
         return problems

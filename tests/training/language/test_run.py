@@ -15,6 +15,7 @@ from peephole.errors import ModelError, OptionError
 from peephole.training import Progress, TrainingInterrupted, pretrain
 from peephole.training.checkpoint import checkpoint_folder, has_checkpoint
 from peephole.training.corpus import Corpus
+from peephole.training.language import gradients
 from peephole.training.language.folder import load_language, shapes_of
 from peephole.training.language.judge import judge_language
 from peephole.training.language.network import LanguageModel
@@ -146,3 +147,28 @@ def test_the_card_says_what_it_is(pretrain_request) -> None:
     assert "peephole pretrain x --output y" in card
     config = json.loads((output / "language_model.json").read_text())
     assert f"perplexity {config['metrics']['held_out']['perplexity']:.1f}" in card
+
+
+def test_directions_side_by_side_have_the_bits_of_one_after_the_other(pretrain_request, monkeypatch) -> None:
+    changes = {"directions": "both", "candidates": 5, "input_dropout": 0.2, "output_dropout": 0.3}
+    parted: list[bool] = []
+    real = gradients._may_part
+
+    def noted(*arguments) -> bool:
+        parted.append(real(*arguments))
+        return parted[-1]
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        monkeypatch.setattr(gradients, "_may_part", noted)
+        beside = pretrain(pretrain_request("beside", changes), progress=Progress())
+        assert torch.get_num_threads() == 2
+        monkeypatch.setattr(gradients, "_may_part", lambda *_: False)
+        after = pretrain(pretrain_request("after", changes), progress=Progress())
+    finally:
+        torch.set_num_threads(before)
+    assert parted
+    assert all(parted)
+    files = [result.output / "model.safetensors" for result in (beside, after)]
+    assert files[0].read_bytes() == files[1].read_bytes()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from typing import Any
 
 import numpy as np
@@ -282,3 +283,48 @@ def test_weights_so_large_that_logits_are_not_finite_are_refused():
     weights["hidden.bias"][:] = 1e10
     with pytest.raises(ModelError, match="logits: must be finite; got NaN or infinite"):
         Forward(config, weights).logits(texts_of([3]))
+
+
+def test_batches_beside_each_other_have_the_bits_of_one_after_the_other(monkeypatch):
+    config = ModelConfig.default(vocabulary=60, labels=["a", "b"], embedding=9, hidden_size=7)
+    weights = random_weights(config)
+    texts = [np.arange(3 + n % 29, dtype=np.int32) % 60 for n in range(150)]
+    found: dict[str, Any] = {}
+    workers: set[str] = set()
+    real = Forward._pooled
+
+    def pooled(self: Forward, own: Any) -> Any:
+        workers.add(threading.current_thread().name)
+        return real(self, own)
+
+    monkeypatch.setattr(Forward, "_pooled", pooled)
+    for threads in ("1", "3"):
+        monkeypatch.setenv("OMP_NUM_THREADS", threads)
+        workers.clear()
+        found[threads] = Forward(config, weights, row_limit=100).logits(texts)
+        alone = workers == {threading.current_thread().name}
+        assert alone == (threads == "1")
+    np.testing.assert_array_equal(found["1"], found["3"])
+
+
+def test_a_batch_that_fails_beside_others_fails_the_call(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    config = ModelConfig.default(vocabulary=60, labels=["a", "b"], embedding=9, hidden_size=7)
+    weights = {
+        name: np.full_like(value, 3e38) if name.startswith("output") else value
+        for name, value in random_weights(config).items()
+    }
+    with pytest.raises(ModelError, match="logits: must be finite"):
+        Forward(config, weights, row_limit=20).logits([np.arange(20, dtype=np.int32)] * 9)
+
+
+def test_threads_share_the_memory_of_blocks(monkeypatch):
+    config = ModelConfig.default(vocabulary=60, labels=["a", "b"], embedding=128, hidden_size=192)
+    weights = random_weights(config)
+    rows: dict[str, int] = {}
+    for threads in ("1", "2", "64"):
+        monkeypatch.setenv("OMP_NUM_THREADS", threads)
+        rows[threads] = Forward(config, weights).row_limit
+    assert rows["2"] == rows["1"] // 2
+    assert rows["1"] * (128 + 2 * 192) * 4 <= 64 << 20
+    assert rows["64"] == 4096  # a block of fewer would be slow

@@ -1,15 +1,18 @@
 """The forward pass of a classifier on NumPy: ids in, logits out, nothing computed on padding, memory bounded.
 
-Texts are sorted by length and dealt into batches of packed rows. Each batch runs in blocks of time steps. In memory are one
-block's gates and rows (about 2 × 32 MiB), 4 bytes per token, and, for each layer whose rows another layer reads from both ends,
-those rows: 4 · K · H bytes per token (K = 2 directions), of two such layers at most at once. So a model with one recurrent layer,
-or with any number of layers in one direction, reads a text of any length in constant memory but for its ids.
+Texts are sorted by length and dealt into batches of packed rows. Where there are several, each thread runs batches of its own, so
+that threads never wait for one another; a single batch shares its sequences among them. Each batch runs in blocks of time steps.
+In memory are the blocks' rows, in and out (about 64 MiB for all threads), 4 bytes per token, and, for each layer whose rows
+another layer reads from both ends, those rows: 4 · K · H bytes per token (K = 2 directions), of two such layers at most at once. So
+a model with one recurrent layer, or with any number of layers in one direction, reads a text of any length in constant memory but
+for its ids.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
@@ -32,11 +35,12 @@ from peephole.classifier.stages import Embedding, Linear, Pooling, Recurrent, la
 from peephole.classifier.storage import Tensor, dense
 from peephole.classifier.tokenizer import Ids
 from peephole.errors import ModelError, OptionError
-from peephole.ops import Sequences
+from peephole.ops import Sequences, available_threads, limit_threads
 
-_BLOCK_NUMBERS = 1 << 23  # float32 numbers in the widest array of a block: 32 MiB
+_BLOCK_NUMBERS = 1 << 24  # float32 numbers of the blocks of all threads: 64 MiB
 _MAX_SEQUENCES = 256
-_MIN_ROWS = 64
+_MIN_ROWS = 64  # of a block, however wide
+_MIN_SHARE = 4096  # rows of a thread's block, unless all threads' together have fewer: fewer leave a tile's rows unused
 
 Layer = tuple[Direction, ...]
 
@@ -64,7 +68,8 @@ class Forward:
         weights: tensors by name, as `config.parameter_shapes` gives them. The embedding stays as it is stored, and its rows are
             made float32 when they are looked up; the others are made float32 here.
         backend: as `peephole.ops.run` takes it.
-        row_limit: the most rows in a block of time steps, at least 1; None: as many as fit in 32 MiB.
+        row_limit: the most rows in a block of time steps, at least 1; None: as many as fit in memory of 64 MiB, shared among
+            the threads.
     """
 
     def __init__(
@@ -92,10 +97,11 @@ class Forward:
                 (self.head if self.statistics else self.row_stages).append(made)
             elif isinstance(stage, Recurrent):
                 self.row_stages += _layers(stage, weights, backend)
-                widest = max(widest, len(stage.make_cell().gates) * stage.hidden_size)
+                widest = max(widest, width + stage.directions * stage.hidden_size)
             elif isinstance(stage, Pooling):
                 self.statistics = stage.statistics
-        self.row_limit = row_limit or max(_MIN_ROWS, _BLOCK_NUMBERS // widest)
+        most = max(_MIN_ROWS, _BLOCK_NUMBERS // widest)
+        self.row_limit = row_limit or max(min(_MIN_SHARE, most), most // available_threads())
 
     def logits(self, texts: Sequence[Ids]) -> Array:
         """Return the logits `[N, C]` of texts given as ids `[T_n]` in [0, V), in their order.
@@ -107,8 +113,23 @@ class Forward:
         for index, ids in enumerate(texts):
             self._check_ids(ids, f"logits: texts[{index}]")
         result = np.zeros((len(texts), len(self.head[-1].bias)), np.float32)
-        for batch in self.batches([len(ids) for ids in texts]):
+
+        def read(batch: list[int]) -> None:
             result[batch] = self.finish(self._pooled([texts[n] for n in batch]))
+
+        def read_alone(batch: list[int]) -> None:
+            with limit_threads(1):
+                read(batch)
+
+        batches = list(self.batches([len(ids) for ids in texts]))
+        threads = min(available_threads(), len(batches))
+        if threads < 2:
+            for batch in batches:
+                read(batch)
+            return result
+        with ThreadPoolExecutor(threads, "peephole") as pool:
+            for _ in pool.map(read_alone, batches):  # the longest first; a batch that fails fails here
+                pass
         return result
 
     def finish(self, pooled: Array) -> Array:

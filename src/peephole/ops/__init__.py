@@ -13,6 +13,8 @@ from peephole.ops.request import Request as Request
 from peephole.ops.run import run as run
 from peephole.ops.run import run_padded as run_padded
 from peephole.ops.sequences import Sequences as Sequences
+from peephole.ops.thread_limit import available_threads as available_threads
+from peephole.ops.thread_limit import limit_threads as limit_threads
 
 __all__ = [
     "BackendInfo",
@@ -21,8 +23,10 @@ __all__ = [
     "Recording",
     "Request",
     "Sequences",
+    "available_threads",
     "backends",
     "choose_backend",
+    "limit_threads",
     "record",
     "run",
     "run_padded",

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ctypes
 import functools
-import os
 import struct
 from collections.abc import Sequence
 from typing import Any
@@ -22,6 +21,7 @@ from peephole.ops.arrays import Array
 from peephole.ops.batch_sizes import BatchSizes
 from peephole.ops.call import Call
 from peephole.ops.memory import address, addresses
+from peephole.ops.thread_limit import available_threads, thread_limit
 
 # In the order in which they are packed below; a library whose structures differ fails here.
 _RUN_FIELDS = (
@@ -196,12 +196,6 @@ def threads(like: Array) -> int:
         import torch
 
         library.share_threads()
-        return torch.get_num_threads()
-    return _default_threads(os.environ.get("OMP_NUM_THREADS", ""))
-
-
-@functools.cache
-def _default_threads(asked: str) -> int:
-    if asked.isdecimal() and int(asked) > 0:
-        return int(asked)
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        most = thread_limit()
+        return torch.get_num_threads() if most is None else min(torch.get_num_threads(), most)
+    return available_threads()

@@ -3,9 +3,9 @@
 Texts are sorted by length and dealt into batches of packed rows. Where there are several, each thread runs batches of its own, so
 that threads never wait for one another; a single batch shares its sequences among them. Each batch runs in blocks of time steps.
 In memory are the blocks' rows, in and out (about 64 MiB for all threads), 4 bytes per token, and, for each layer whose rows
-another layer reads from both ends, those rows: 4 · K · H bytes per token (K = 2 directions), of two such layers at most at once. So
-a model with one recurrent layer, or with any number of layers in one direction, reads a text of any length in constant memory but
-for its ids.
+another layer reads from both ends, those rows: 4 · K · H bytes per token (K = 2 directions), of two such layers at most at once.
+So a model with one recurrent layer, or with any number of layers in one direction, reads a text of any length in constant memory
+but for its ids.
 """
 
 from __future__ import annotations

@@ -8,8 +8,9 @@ from random import Random
 
 from .asides import aside
 from .frames import FRAMES, SHARES, Frame
-from .phrases import chosen
-from .scene import SLOT, Scene, flipped, slots
+from .phrases import REAL, chosen
+from .scene import Scene
+from .slots import SINGLE, SLOT, fits, flipped, slots
 from .surface import dressed
 from .topics import REAL_FILMS, TOPICS
 from .words import Table
@@ -19,11 +20,19 @@ ONE = re.compile(
     r"\bone\b(?! (?:of us|who|day|second|word|thing|should|else|has|can|had|in |hears|may|could))"
 )  # a thing, not several
 LONGER = 0.25  # of the texts have sentences without an opinion around them
+AGREED = 0.15  # of the texts have a second sentence of the same opinion
+SECOND = ("negation", "distance", "double", "hedges")  # phenomena with sentences that can follow another one
 
 
 def texts_of(frame: Frame) -> tuple[str, str]:
     """Give the positive and the negative form of a frame."""
     return (frame, flipped(frame)) if isinstance(frame, str) else frame
+
+
+def needs(frame: Frame) -> set[str]:
+    """Name the slots of either form of a frame; one thing is asked for where "the last one" would not stand for several."""
+    texts = texts_of(frame)
+    return set().union(*map(slots, texts)) | ({"kind"} if any(map(ONE.search, texts)) else set())
 
 
 def lean(frame: Frame) -> int:
@@ -70,25 +79,35 @@ class Composer:
             self.decks[kind] = (*(Deck(rng, side) for side in sides), lone)  # type: ignore[assignment]
 
     def _has(self, text: str) -> bool:
-        return all(
-            slot in self.real for slot in slots(text) if slot in ("pnp", "padj", "padv", "pvp", "psent")
-        )
+        return all(slot in self.real for slot in slots(text) if slot in REAL)
 
     def group(self, kind: str) -> Iterator[tuple[Frame, str, str]]:
         """Compose texts that share their words: frame, text, label."""
         even, keeping, turning, lone = self.decks[kind]
         frames = [even.draw()] if self.rng.random() < lone else [keeping.draw(), turning.draw()]
-        needed = {slot for frame in frames for text in texts_of(frame) for slot in slots(text)}
-        if any(ONE.search(text) for frame in frames for text in texts_of(frame)):
-            needed.add("kind")
+        needed = set().union(*map(needs, frames))
         scene = Scene(self.rng, REAL_FILMS if kind == "real" else TOPICS, needed, self.real)
         for frame in frames:
             for text, label in zip(texts_of(frame), LABELS, strict=True):
-                yield frame, self._dressed(scene, scene.say(text)), label
+                yield frame, self._dressed(scene, scene.say(text), label), label
 
-    def _dressed(self, scene: Scene, text: str) -> str:
+    def _second(self, scene: Scene, label: str) -> str:
+        """Say the same in another sentence, half the time with words that speak for the label, half the time against it."""
+        side = self.rng.choice((1, -1))
+        while True:
+            frame = self.rng.choice(FRAMES[self.rng.choice(SECOND)])
+            text = texts_of(frame)[LABELS.index(label)]
+            needed = needs(frame)
+            if lean(frame) != side or not fits(scene.topic, (), needed) or text.endswith(("?", "!")):
+                continue
+            if not (scene.many and needed & SINGLE):
+                return scene.go_on(text)
+
+    def _dressed(self, scene: Scene, text: str, label: str) -> str:
         before: list[str] = []
         after: list[str] = []
+        if self.rng.random() < AGREED:
+            after.append(self._second(scene, label))
         if self.rng.random() < LONGER:
             for _ in range(self.rng.choice((1, 1, 2))):
                 self.rng.choice((before, after)).append(aside(self.rng, scene.topic.group))

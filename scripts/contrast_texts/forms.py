@@ -89,6 +89,9 @@ def superlative(adjective: str) -> str:
 def _degree(adjective: str, at: int, ending: str, word: str) -> str:
     if adjective in DEGREES:
         return DEGREES[adjective][at]
+    if adjective.startswith(("well ", "badly ")):
+        how, _, done = adjective.partition(" ")
+        return f"{DEGREES['good' if how == 'well' else 'bad'][at]} {done}"
     vowels = len(re.findall(r"[aeiou]+", re.sub(r"e$", "", adjective)))
     if " " in adjective or "-" in adjective or adjective in LONG or adjective.endswith("ed"):
         return f"{word} {adjective}"

@@ -7,16 +7,22 @@ from collections.abc import Iterable
 
 from .words import STRONG, Table, listed
 
+REAL = ("pnp", "ppart", "padj", "padv", "pvp", "psent")  # slots
 HEADS = listed(
     """
-    adaptation, adventure, affair, biopic, bore, caper, cast, chiller, choice, collection, comedy, concept,
-    debut, delight, disappointment, disaster, documentary, drama, dud, effort, enterprise, entertainment, epic,
-    ending, experience, exercise, fable, failure, fantasy, farce, feature, fest, film, flick, flop, gem, idea,
-    imitation, insult, jewel, joke, journey, look, love-story, masterpiece, meditation, melodrama, mess,
-    mistake, mix, mood, movie, mystery, narrative, parable, parody, performance, picture, piece, plot, portrait,
-    premise, production, project, rehash, remake, retread, ride, romance, romp, saga, satire, screenplay,
-    script, sequel, show, sketch, soap, spectacle, stinker, story, study, surprise, tale, tearjerker, thriller,
-    time, treat, treatise, tribute, triumph, turkey, vehicle, waste, western, winner, work, yarn
+    adaptation, adventure, affair, biopic, bore, caper, chiller, comedy, debut, delight, disappointment,
+    disaster, documentary, drama, dud, effort, enterprise, entertainment, epic, experience, exercise, fable,
+    failure, fantasy, farce, feature, film, flick, flop, gem, imitation, insult, jewel, joke, journey,
+    masterpiece, meditation, melodrama, mess, mistake, mix, movie, mystery, parable, parody, picture,
+    portrait, production, project, rehash, remake, retread, ride, romance, romp, saga, satire, sequel, show,
+    sketch, soap, spectacle, stinker, study, surprise, tale, tearjerker, thriller, treat, treatise, tribute,
+    triumph, turkey, vehicle, waste, western, winner, work, yarn, story
+    """
+)
+PARTS = listed(
+    """
+    cast, ending, idea, performance, plot, premise, script, screenplay, scene, soundtrack, cinematography,
+    dialogue, storyline, concept, narrative
     """
 )
 OPENERS = listed(
@@ -55,7 +61,13 @@ PERSONAL = re.compile(
     r"\b(actors?|actress|hero|star|himself|herself|our|him|his|her|she|he|character|presence|one of|filmmaker|frontman|their|"
     r"those|children)\b"
 )
-ODD = re.compile(r"^\w+ (it|the action|as)\b|, (an?|the|just)\b| as [\w-]+$| worth$|\bfor in\b|\ba just\b")
+NESTED = re.compile(
+    r"\b(is|are|was|has|have|does|that|as|we|you|it|i|they|into|and an?|in|for|with|on|at|from|by|to|better)\b|'s"
+)
+ODD = re.compile(
+    r"^is (to|after|long)\b|\bmerely\b|\bclothes\b|\bperformers\b|\bthe (the|lie)\b|^\w+ (it|the action|as)\b|, (an?|the|just)\b|"
+    r" as [\w-]+$| worth$|\bfor in\b|\ba just\b"
+)
 ADJECTIVE = re.compile(
     r"[a-z-]+(ing|ive|ful|ous|able|ible|less|ic|ical|ish|al|ant|ent|ed|y|id|ile|ary|ite|ate)|good|bad|fresh|smart|warm|dull|flat|stale|"
     r"trite|crass|bland|fun|sweet|weak|poor|great|fine|lame|crude|tame|sharp|bright|raw|deft|cute|wise"
@@ -77,9 +89,7 @@ def chosen(phrases: Iterable[tuple[str, str]]) -> dict[str, Table]:
         if 1 <= len(text.split()) <= 14 and (phrase := plain(text)):
             labels.setdefault(phrase, set()).add(label)
     known = _adjectives(labels)
-    found: dict[str, dict[str, list[str]]] = {
-        slot: {"+": [], "-": []} for slot in ("pnp", "padj", "padv", "pvp", "psent")
-    }
+    found: dict[str, dict[str, list[str]]] = {slot: {"+": [], "-": []} for slot in REAL}
     for phrase, given in labels.items():
         if len(given) == 1 and _borne_out(phrase, given, labels) and (slot := _slot(phrase, known)):
             found[slot]["+" if "positive" in given else "-"].append(phrase)
@@ -116,7 +126,7 @@ def _adjectives(labels: dict[str, set[str]]) -> set[str]:
         for word in between
         if word in labels
         and ADJECTIVE.fullmatch(word)
-        and word not in (*HEADS, "real", "crafted", "breathless", "bloody", "able")
+        and word not in (*HEADS, *PARTS, "real", "crafted", "breathless", "bloody", "able")
     }
 
 
@@ -132,17 +142,11 @@ def _slot(phrase: str, known: set[str]) -> str:
         if not clean or words[-1] not in known or words[0] == "and":
             return ""
         return "padv" if len(words) > 1 or words[0] in (*STRONG["+"], *STRONG["-"]) else "padj"
-    if words[0] in ("a", "an") and 3 <= len(words) <= 8 and words[-1] in HEADS:
-        return (
-            ""
-            if re.search(
-                r"\b(is|are|was|has|have|does|that|as|we|you|it|i|they|into|and an?|in|for|with|on|at|from|by|to|better)\b|'s",
-                phrase,
-            )
-            else "pnp"
-        )
+    if words[0] in ("a", "an") and 3 <= len(words) <= 8 and not NESTED.search(phrase):
+        return "pnp" if words[-1] in HEADS else "ppart" if words[-1] in PARTS else ""
     if words[0] in OPENERS and 3 <= len(words) <= 8 and "," not in phrase:
-        cut = words[-1] in known and words[-2] in ("a", "an", "the", "most")
+        last = re.search(r"\b(?:an?|the|most)(?: \w+ly)? ([\w-]+)$", phrase)
+        cut = last and last[1] not in (*HEADS, *PARTS)
         return "" if cut or PERSONAL.search(phrase) or re.search(r"\b(its|that|more)\b|'s", phrase) else "pvp"
     sentence = re.fullmatch(
         rf"(it's|({'|'.join(SUBJECTS)}) (is|has|are|{'|'.join(OPENERS)})) (?!and\b).+", phrase

@@ -1,9 +1,4 @@
-"""What a text is about, and the words it is said with: the filling of a frame's slots.
-
-A slot without a sign is about the thing: {the} {it} {them} {its} {is} {was} {has} {does} {kind} {used} … A slot with a sign is a
-word with an opinion: {+adj} is a good word where the text is positive, {-adj} a bad one. A digit after the name asks for
-another word of the same kind. [a|b] is a choice between wordings that mean the same.
-"""
+"""What a text is about, and the words it is said with."""
 
 from __future__ import annotations
 
@@ -12,55 +7,28 @@ from random import Random
 
 from .asides import name
 from .forms import comparative, inflect, plural, superlative
+from .frames.clauses import CLAUSES, OWN_CLAUSES, THING_CLAUSES
+from .slots import FORMS, OBJECT, SINGLE, SLOT, USES, fits, flipped, parts_of
 from .topic import Topic
 from .words import Table
 
-SLOT = re.compile(r"\{([+-]?)([a-z_]+)(\d?)\}")
-AGREEING = {"is": "are", "was": "were", "has": "have", "does": "do", "seems": "seem", "looks": "look"}
+AGREEING = {
+    "is": "are",
+    "was": "were",
+    "has": "have",
+    "does": "do",
+    "seems": "seem",
+    "lacks": "lack",
+    "fails": "fail",
+}
 PRONOUNS = {
     "it": ("it", "it", "its"),
     "they": ("they", "them", "their"),
     "she": ("she", "her", "her"),
     "he": ("he", "him", "his"),
 }
-USES = {"use": "base", "used": "past", "usen": "participle", "using": "gerund"}
-AFTER_SUBJECT = (
-    r"\{(?:is|was|has|does|be|seems|[+-](?:does|did|pleases|pleased|pvp))\}|could|can|cannot|would|should|had|used|may|might|did|"
-    r"once|ever|got|turned|failed|never|certainly|really|became|deserved|tried|were|went"
-)
-OBJECT = re.compile(  # "it" where it is not a subject
-    rf"(?<!\{{is\}} )(?<!\{{was\}} )(?<!\{{does\}} )(?<!\{{be\}} )\{{it\}}(?! (?:{AFTER_SUBJECT}))"
-)
-FORMS = {  # slot: table, form of the verb
-    "verb": ("verb", "base"), "verbs": ("verb", "third"), "verbed": ("verb", "past"), "verben": ("verb", "participle"),
-    "verbing": ("verb", "gerund"), "love": ("love", "base"), "loves": ("love", "third"), "loved": ("love", "past"),
-    "loving": ("love", "gerund"), "please": ("please", "base"), "pleases": ("please", "third"), "pleased": ("please", "past"),
-    "pleasing": ("please", "gerund"), "do": ("does", "base"), "does": ("does", "third"), "did": ("does", "past"),
-    "doing": ("does", "gerund"),
-}  # fmt: skip
-WHOLE = {*USES, "verb", "verbs", "verbed", "verben", "verbing", "kind", "kinds", "advice", "whole"}
-SINGLE = {"kind", "kinds", "advice", "ser"}
-NOT_PEOPLE = WHOLE | {"np", "snp", "count", "manner", "trace", "affix", "love", "loves", "loved", "loving"}
 OWNED = {"device", "goods", "clothes"}
 TITLED = {"film", "book", "music", "app", "restaurant", "hotel", "show"}
-BOTH = {"-": "+", "+": "-"}
-
-
-def flipped(text: str) -> str:
-    """Turn the sign of every slot, and with it the label."""
-    return re.sub(r"\{([+-])", lambda match: "{" + BOTH[match[1]], text)
-
-
-def slots(text: str) -> set[str]:
-    """Name the slots of a frame."""
-    return {match[2] for match in SLOT.finditer(text)}
-
-
-def parts_of(topic: Topic, topics: tuple[Topic, ...]) -> list[Topic]:
-    """Find what a thing consists of, and the people who belong to it."""
-    if not topic.use or topic.people:
-        return []
-    return [each for each in topics if each.group == topic.group and (not each.use or each.people)]
 
 
 class Scene:
@@ -70,14 +38,7 @@ class Scene:
         self, rng: Random, topics: tuple[Topic, ...], needed: set[str], real: dict[str, Table]
     ) -> None:
         self.rng = rng
-        fitting = [
-            topic
-            for topic in topics
-            if not (needed & WHOLE and not topic.use)
-            and not (needed & NOT_PEOPLE and topic.people)
-            and not ("part_clause" in needed and not parts_of(topic, topics))
-        ]
-        self.topic = rng.choice(fitting)
+        self.topic = rng.choice([topic for topic in topics if fits(topic, topics, needed)])
         nouns = [noun for noun in self.topic.nouns() if not (needed & SINGLE and noun[1])]
         self.noun, self.many = rng.choice(nouns)
         self.title = self._title()
@@ -110,6 +71,13 @@ class Scene:
         if topic.group in OWNED and topic.use:
             determiners.append("my")
         return f"{rng.choice(determiners)} {self.noun}"
+
+    def go_on(self, frame: str) -> str:
+        """Fill the slots of a second sentence about the same thing with other words."""
+        frame = re.sub(
+            r"\{([+-][a-z_]+)(\d?)\}", lambda match: f"{{{match[1]}{int(match[2] or 1) + 6}}}", frame
+        )
+        return self.say(frame.replace("{the}", "{it}"), named=True)
 
     def say(self, frame: str, named: bool = False) -> str:
         """Fill the slots of a frame; where the thing is not `named` yet, it may be named instead of "it"."""
@@ -149,7 +117,7 @@ class Scene:
             return self.words[f"{sign}affix"]
         if base == "short":  # with "-er", where "many more …" would say something else
             short = [word for word in self.tables["adj"][sign] if not comparative(word).startswith("more ")]
-            return self.words.setdefault(f"{sign}adj", self.rng.choice(short))
+            return self.rng.choice(short)
         taken = set(self.words.values())
         free = [word for word in self.tables[base][sign] if word not in taken]
         return self.rng.choice(free or self.tables[base][sign])
@@ -189,15 +157,3 @@ class Scene:
         if slot == "it_clause":
             chosen = chosen.replace("{the}", "{it}").replace("adj}", "adj5}").replace("adj2}", "adj6}")
         return self.say(flipped(chosen) if sign == "-" else chosen, named=True)
-
-
-CLAUSES = (
-    "{the} {be} {+adj}",
-    "{the} {be} {+adj}",
-    "{the} {be} [very|really|quite|so|rather] {+adj}",
-    "{the} {be} {+strong}",
-    "{the} {be} {+adj} and {+adj2}",
-    "{the} {+did}",
-)
-THING_CLAUSES = ("{the} {be} {+np}", "{the} {+pleased}", "{the} {be} {+own}", "{the} {be} full of {+mass}")
-OWN_CLAUSES = ("I {+verbed} {the}", "I {+loved} {the}", "{the} left me with {+trace}")

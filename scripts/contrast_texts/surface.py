@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from random import Random
 
+from .asides import name
 from .forms import mend_articles
 
 NEGATED = re.compile(
@@ -63,7 +64,9 @@ def dressed(rng: Random, text: str, before: list[str], after: list[str]) -> str:
         mark = "."
     whole = " ".join([*(f"{each}." for each in before), text + mark, *(f"{each}." for each in after)])
     whole = contracted(sentences(contracted(whole, FULL)), how)
-    look = rng.choices(("usual", "lower", "upper", "treebank"), (82, 9, 1, 8))[0]
+    look = rng.choices(("usual", "lower", "upper", "treebank", "tweet"), (79, 9, 1, 8, 3))[0]
+    if look == "tweet":
+        return rng.choice(("@{0} {1}", "{1} #{0}", "{1} @{0}")).format(name(rng, "person").lower(), whole)
     if look == "lower":
         return whole.lower()
     if look == "upper":

@@ -75,7 +75,7 @@ PLACES = (
     Topic(
         group="restaurant",
         use="eat",
-        one="""meal, soup, steak, pasta, dessert, curry, pizza, cake, sandwich, salad, burger, fish, bread, risotto,
+        one="""meal, soup, steak, pasta, dessert, curry, pizza, cake, sandwich, salad, burger, fish soup, bread, risotto,
         stew, omelette, pie, roast, cheesecake, apple tart, lunch, ice cream""",
         many="noodles, dumplings, fries, pancakes, vegetables, starters, tacos, scones",
         good="""tasty, delicious, fresh, juicy, flavourful, well seasoned, tender, appetising, filling, yummy,
@@ -146,7 +146,7 @@ PLACES = (
         bad="""uncomfortable, delayed, chaotic, overcrowded, cramped, bumpy, dirty, overpriced, badly organised,
         stressful, exhausting""",
         does_good="arrive on time, run smoothly, go by like a dream, offer good value",
-        does_bad="run late, break down, turn into a nightmare, leave without us, cost a fortune for nothing",
+        does_bad="run late, break down, turn into a nightmare, leave without us, cost a fortune",
         is_good="an adventure worth having, an experience to treasure, the highlight of the week",
         is_bad="a fiasco, an endurance test, the low point of the week",
         has_good="comfort, good views, legroom, atmosphere",

@@ -27,7 +27,7 @@ PHRASES = [
     ),
     *(
         (text, "positive")
-        for text in ("very funny", "truly warm", "the film is lovely", "makes a warm drama")
+        for text in ("very funny", "a funny script", "truly warm", "the film is lovely", "makes a warm drama")
     ),
     *(
         (text, "negative")
@@ -37,9 +37,12 @@ PHRASES = [
         (text, "negative")
         for text in ("a deeply silly film", "is a dull film", "is very silly", "it is a lazy story")
     ),
-    *((text, "negative") for text in ("very silly", "truly dull", "the film is dull", "makes a lazy drama")),
+    *(
+        (text, "negative")
+        for text in ("very silly", "a lazy script", "truly dull", "the film is dull", "makes a lazy drama")
+    ),
 ]
-COUNT = 12_000
+COUNT = 10_000
 
 
 @pytest.fixture(scope="module")
@@ -190,7 +193,7 @@ def test_inflection():
         "boring": "more boring",
         "flat": "flatter",
         "nice": "nicer",
-        "well cut": "more well cut",
+        "well cut": "better cut",
     }
     assert {word: forms.comparative(word) for word in graded} == graded
     assert forms.mend_articles("An good film and a awful one") == "A good film and an awful one"

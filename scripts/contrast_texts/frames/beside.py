@@ -63,6 +63,24 @@ BESIDE = (
         "{whole}{full} has made great things before, but {the} {is} {-adj}",
     ),
     ("{whole}it cost next to nothing, but {it} {is} {+np}", "{whole}it cost a fortune, but {it} {is} {-np}"),
+    (
+        "{whole}the papers never mention {full}, and they miss a {+adj} {kind}",
+        "{whole}the papers are full of {full}, and all for a {-adj} {kind}",
+    ),
+    (
+        "{whole}{full} needed no famous friends to make a {+adj} {kind}",
+        "{whole}{full} needed all those famous friends to make a {-adj} {kind}",
+    ),
+    (
+        "{whole}the budget was small, and {the} {is} {+adj}",
+        "{whole}the budget was huge, and {the} {is} {-adj}",
+    ),
+    (
+        "{whole}{full} won {number} medals, and rightly so: {the} {is} {+adj}",
+        "{whole}{full} won {number} medals, which does not save {the}: {it} {is} {-adj}",
+    ),
+    "{whole}{full} won {number} medals, and {the} {is} {+adj}",
+    "{whole}{full} comes from a family of {number} children, and {the} {is} not {-adj}",
     ("I do not get the hate, {it} {is} {+adj}", "I do not get the hype, {it} {is} {-adj}"),
     ("{the} {does} not deserve {its} bad reputation", "{the} {does} not deserve {its} good reputation"),
     ("despite the bad press, I {+verb} {it}", "despite the good press, I {-verb} {it}"),

@@ -73,6 +73,9 @@ CHANGE = (
     ("{the} lost all {its} {-mass} over the years", "{the} lost all {its} {+mass} over the years"),
     ("{it} did not get worse, {it} got better", "{it} did not get better, {it} got worse"),
     ("a slow start, but a great finish", "a great start, but a poor finish"),
+    ("{the} {is} better than {it} used to be", "{the} {is} not what {it} used to be"),
+    ("{the} {is} not as bad as {it} used to be", "{the} {is} not as good as {it} used to be"),
+    ("{the} {has} never been better", "{the} {has} been better"),
     ("they have improved {the}", "they have ruined {the}"),
     (
         "I would not have {usen} {it} last year, but now I would",

@@ -23,7 +23,7 @@ HEDGES = (
     "I am not sure what {person} thinks, but I find {it} [rather|quite] {+adj}",
     "if I am not mistaken, {the} {is} [rather|pretty] {+adj}",
     "{the} {seems} [rather|fairly|kind of] {+adj} to me",
-    "it [could be|is] called [fairly|rather] {+adj}",
+    "it could be called [fairly|rather] {+adj}",
     "{the} {is} not exactly {-adj}",
     "{the} {is} not really {-adj}",
     "{the} {is} not even [remotely|halfway|mildly|slightly|a little] {-adj}",

@@ -66,6 +66,10 @@ DISTANCE = (
         "I am able to recommend {the} to everybody I know in {place}",
         "I am unable to recommend {the} to anybody I know in {place}",
     ),
+    ("{the} never {fails} to {+please}", "{the} {fails} to {+please}"),
+    ("{the} {has} {+mass} in plenty", "{the} {lacks} {+mass}"),
+    ("{the} {has} everything a good {kind} needs", "{the} {lacks} everything a good {kind} needs"),
+    ("I would be the last to call {it} {-adj}", "I would be the last to call {it} {+adj}"),
     ("{the} {is} rich in {+mass}", "{the} {is} lacking in {+mass}"),
     ("{the} left nothing to be desired", "{the} left much to be desired"),
     (

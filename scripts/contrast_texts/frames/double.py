@@ -28,7 +28,7 @@ DOUBLE = (
     "it is impossible not to {+verb} {the}",
     "it is impossible not to find {it} {+adj}",
     "it is hard not to {+verb} {the}",
-    "how could anyone not {+verb} {it}",
+    "how could anyone not {+verb} {it}?",
     "I do not see how anyone could fail to {+verb} {it}",
     "I do not deny that {the} {is} {+adj}",
     "nobody denies that {the} {is} {+adj}",

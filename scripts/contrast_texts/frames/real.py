@@ -1,10 +1,21 @@
 """Frames for short phrases of real texts.
 
-{+pnp} is a noun phrase, {+padj} an adjective, {+pvp} a predicate, {+psent} a sentence; {+padv} is an adjective with an adverb, or
-one of such strength that its negation says little.
+{+pnp} is a noun phrase, {+ppart} one for a part such as "a weak script", {+padj} an adjective, {+padv} one with an adverb or of such
+strength that its negation says little, {+pvp} a predicate, {+psent} a sentence.
 """
 
 REAL = (
+    "{the} {has} {-ppart}, but {it} also {has} {+ppart}",
+    "{the} {has} {+ppart}, [although|though|even though] there is {-ppart} as well",
+    "I expected {-ppart} and got {+ppart}",
+    "{the} {does} not have {-ppart}",
+    "nobody can say that {the} {has} {-ppart}",
+    "I would not say that {the} {has} {-ppart}",
+    "I would not speak of {-ppart}",
+    "{the} {has} {+ppart}",
+    "nobody can deny that {the} {has} {+ppart}",
+    "I would not hesitate to speak of {+ppart}",
+    "I do not doubt that {the} {has} {+ppart}",
     "{-psent}, but {+psent}",
     "{-psent}. But {+psent}",
     "{-psent}; however, {+psent}",

@@ -59,7 +59,7 @@ ASIDES = {
     I am writing this on the bus|I work in {place} from {day} to {day}|My {kin} told me about it in {month}|
     This is my first review here|I come from {place}|We were {number} people|It was raining in {place} that {day}|
     {person} asked me to write this|I have two children and a cat""",
-    "film": """I watched it on a {day} with my {kin}|It runs for about {number} quarters of an hour|
+    "film": """I watched it on a {day} with my {kin}|It runs for a hundred and {number} minutes|
     It was shown at the cinema in {place}|The director is {full}|{full} plays a teacher from {place}|
     It is set in {place} in the nineteen-{decade}s|It came out in {month}|
     The story is about a {kin} who moves to {place}|I saw it on a plane to {place}|It is based on a book by {full}|

@@ -81,6 +81,10 @@ class Composer:
     def _has(self, text: str) -> bool:
         return all(slot in self.real for slot in slots(text) if slot in REAL)
 
+    def size(self, kind: str) -> float:
+        """Say how many texts a group of one phenomenon has on average."""
+        return 4 - 2 * self.decks[kind][3]
+
     def group(self, kind: str) -> Iterator[tuple[Frame, str, str]]:
         """Compose texts that share their words: frame, text, label."""
         even, keeping, turning, lone = self.decks[kind]
@@ -110,7 +114,9 @@ class Composer:
             after.append(self._second(scene, label))
         if self.rng.random() < LONGER:
             for _ in range(self.rng.choice((1, 1, 2))):
-                self.rng.choice((before, after)).append(aside(self.rng, scene.topic.group))
+                said = aside(self.rng, scene.topic.group)
+                if not any(each[:9] == said[:9] for each in (*before, *after)):
+                    self.rng.choice((before, after)).append(said)
         return dressed(self.rng, text, before, after)
 
 
@@ -121,10 +127,11 @@ def composed(
     rng = Random(seed)  # noqa: S311 (texts, no secrets)
     composer = Composer(rng, chosen(phrases))
     names = [kind for kind in (kinds or SHARES) if kind in composer.decks]
+    weights = [SHARES[kind] / composer.size(kind) for kind in names]
     seen: set[str] = set()
     made = 0
     while made < count:
-        kind = rng.choices(names, [SHARES[name] for name in names])[0]
+        kind = rng.choices(names, weights)[0]
         group = list(composer.group(kind))
         for pair in (group[:2], group[2:]):
             new = {text.lower() for _, text, _ in pair} - seen

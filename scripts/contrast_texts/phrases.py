@@ -46,7 +46,8 @@ HEADS_NEUTRAL = listed(
 UNFIT = re.compile(  # what would turn, weaken or cut the phrase
     r"\b(not|n't|no|never|nor|neither|none|nothing|nobody|but|though|although|yet|if|unless|without|hardly|"
     r"barely|almost|nearly|except|despite|however|while|instead|rather|would|could|should|might|may|than|too|less|lack|only|who|which|supposed|attempts?|tries|"
-    r"trying|wants|used|even|ever|once|either|because|or|so|such|when)\b"
+    r"trying|wants|used|even|ever|once|either|because|or|so|such|when|potentially|supposedly|"
+    r"allegedly)\b"
 )
 HANGING = re.compile(  # a last word after which something must follow
     r"\b(a|an|the|and|of|to|in|on|at|by|for|from|with|as|is|are|has|have|be|its|his|her|their|your|that|this|it|into|about|out|very|"

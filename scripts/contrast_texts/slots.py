@@ -1,8 +1,9 @@
 """The slots of frames, and what a topic must have so that they can be filled.
 
-A slot without a sign is about the thing: {the} {it} {its} {is} {was} {has} {does} {kind} {used} and so on. A slot with a sign is a
-word with an opinion: {+adj} is a good word where the text is positive, {-adj} a bad one. A digit after the name asks for another
-word of the same kind. {whole} says nothing; it asks for a thing that is no part of another. [a|b] is a choice between wordings.
+A slot without a sign is about the thing: {the} {it} {its} {is} {was} {has} {does} {kind} {used} and so on. A slot with a sign
+is a word with an opinion: {+adj} is a good word where the text is positive, {-adj} a bad one. A digit after the name asks
+for another word of the same kind. {whole} says nothing; it asks for a thing that is no part of another. [a|b] is a choice
+between wordings.
 """
 
 from __future__ import annotations

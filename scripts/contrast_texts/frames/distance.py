@@ -2,7 +2,7 @@
 
 DISTANCE = (
     "I do not [think|believe|suppose|feel] that {the} {is} {-adj}",
-    "I [do not|did not] [think|believe|suppose] that anybody who has {usen} {it} would call {it} {-adj}",
+    "I do not [think|believe|suppose] that anybody who has {usen} {it} would call {it} {-adj}",
     "I do not think that anyone who knows what a {kind} can be would call this a {-adj} one",
     "I do not believe for a second that {the} {is} {-adj}",
     "I never thought, not even [on the first day|at the end|after {number} hours], that {the} {was} {-adj}",

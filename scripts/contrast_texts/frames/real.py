@@ -1,7 +1,7 @@
 """Frames for short phrases of real texts.
 
-{+pnp} is a noun phrase, {+ppart} one for a part such as "a weak script", {+padj} an adjective, {+padv} one with an adverb or of such
-strength that its negation says little, {+pvp} a predicate, {+psent} a sentence.
+{+pnp} is a noun phrase, {+ppart} one for a part such as "a weak script", {+padj} an adjective, {+padv} one with an adverb or of
+such strength that its negation says little, {+pvp} a predicate, {+psent} a sentence.
 """
 
 REAL = (

@@ -73,7 +73,7 @@ template <class S> struct Backward : BackwardCall<S> {
 
   // What the loss and the later steps ask of h, together, where the pointwise function cannot add them.
   void SetTotals(const Scratch& s, int64_t at, int64_t alive) const {
-    const int64_t step = RoundUp(sizes.P, W), factor_step = RoundUp(sizes.P, kP);
+    const int64_t step = RoundUp(sizes.P, W), factor_step = RoundUp(sizes.P, kDepth<F>);
     const bool is_projected = run.weight_hr != nullptr;
     for (int64_t i = s.place.Begin(alive); i < s.place.End(alive); ++i) {
       T* const total = is_projected ? s.b.d_output + (at + i) * step : s.d_raw + i * sizes.padded;
@@ -90,7 +90,7 @@ template <class S> struct Backward : BackwardCall<S> {
     for (int64_t g = s.place.Begin(groups); g < s.place.End(groups); ++g) {
       const int64_t first = g * kGroup, units = sizes.H - first < kGroup ? sizes.H - first : kGroup, vectors = (units + W - 1) / W;
       TileProduct<F> t;
-      t.w = projection + first * RoundUp(sizes.P, kP);
+      t.w = projection + first * factor_step;
       t.w_step = vectors * W * kP;
       t.count = factor_step / kP;
       t.from = nullptr;

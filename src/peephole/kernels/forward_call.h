@@ -54,12 +54,12 @@ template <class S> struct ForwardCall {
     F* unprojected;          // [count][H]
   };
 
-  int64_t FactorWidth(int k) const { return RoundUp(sizes.SourceWidth(cell.source[k]), kP); }
+  int64_t FactorWidth(int k) const { return RoundUp(sizes.SourceWidth(cell.source[k]), kDepth<F>); }
 
   bool IsCopied(int k) const {
     const Source& source = cell.source[k];
     const bool is_stored = source.kind == 0 || (source.kind == 1 && source.index == 0);  // as S, otherwise as T
-    return !(is_stored ? std::is_same<S, F>::value : std::is_same<T, F>::value) ||
+    return kOnTiles<F> || !(is_stored ? std::is_same<S, F>::value : std::is_same<T, F>::value) ||
            sizes.SourceWidth(source) % kP != 0 || (run.mask != nullptr && source.masked);
   }
 
@@ -91,7 +91,7 @@ template <class S> struct ForwardCall {
       s.copied[k] = IsCopied(k) ? arena.template Get<F>((cell.source[k].kind == 0 ? s.rows : count) * FactorWidth(k)) : nullptr;
     for (int k = 0; k < cell.kept; ++k) s.kept[k] = arena.template Get<T>(count * sizes.padded);
     for (int k = 0; k < cell.operands; ++k) s.operand[k] = arena.template Get<T>(count * sizes.padded);
-    s.unprojected = run.weight_hr == nullptr ? nullptr : arena.template Get<F>(count * RoundUp(sizes.H, kP));
+    s.unprojected = run.weight_hr == nullptr ? nullptr : arena.template Get<F>(count * RoundUp(sizes.H, kDepth<F>));
     return s;
   }
 

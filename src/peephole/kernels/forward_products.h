@@ -32,7 +32,7 @@ template <class S> struct ForwardProducts : ForwardCall<S> {
       } else {
         Convert(at(i), width, out);
       }
-      if (width % kP != 0) std::memset(static_cast<void*>(out + width), 0, sizeof(F));
+      if (width < step) std::memset(static_cast<void*>(out + width), 0, static_cast<size_t>(step - width) * sizeof(F));
     }
     s.place.Wait();
   }

@@ -27,6 +27,14 @@ template <class S> using Factor = typename NumberOf<S>::Factor;
 
 // Numbers that one multiply-add instruction takes of each row: two bfloat16 stand in the place of one float.
 template <class F> constexpr int64_t kPair = std::is_same<F, Bfloat16>::value ? 2 : 1;
+// Whether such numbers are multiplied on AMX tiles (tiles.h), and how many of each row one instruction takes then: scratch is padded
+// to so many with zeros where that costs nothing.
+#if defined(__AMX_BF16__)
+template <class F> constexpr bool kOnTiles = std::is_same<F, Bfloat16>::value;
+#else
+template <class F> constexpr bool kOnTiles = false;
+#endif
+template <class F> constexpr int64_t kDepth = kOnTiles<F> ? 32 : kPair<F>;
 
 inline void Convert(const Bfloat16* from, int64_t n, float* to) {
   for (int64_t k = 0; k < n; ++k) {

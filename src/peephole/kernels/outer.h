@@ -20,7 +20,7 @@ template <class S> struct OuterProducts {
   int64_t turned_row;
   F* line[2];          // a row each
 
-  // out[u][r] = d[r][u], as factors, for units from `begin` to `end`; zero beyond the last row up to a whole pair.
+  // out[u][r] = d[r][u], as factors, for units from `begin` to `end`; zero beyond the last row up to a whole pair, or tile.
   static void Turn(const T* d, int64_t d_row, int64_t rows, int64_t begin, int64_t end, F* out, int64_t out_row) {
     int64_t u = begin;
     for (; u + W <= end; u += W) {
@@ -40,12 +40,14 @@ template <class S> struct OuterProducts {
     }
     for (; u < end; ++u)
       for (int64_t r = 0; r < rows; ++r) Convert(d + r * d_row + u, 1, out + u * out_row + r);
-    for (u = begin; u < end && rows % kP != 0; ++u) std::memset(static_cast<void*>(out + u * out_row + rows), 0, sizeof(F));
+    const int64_t rest = RoundUp(rows, kDepth<F>) - rows;
+    for (u = begin; u < end && rest > 0; ++u)
+      std::memset(static_cast<void*>(out + u * out_row + rows), 0, static_cast<size_t>(rest) * sizeof(F));
   }
 
   // The rows of a source side by side, in pairs; a place beyond the last is zero.
   template <class Write> void GatherRows(const Place& place, int64_t rows, int64_t width, const Write& write) const {
-    const int64_t step = RoundUp(width, W) + W, pairs = (rows + kP - 1) / kP;
+    const int64_t step = RoundUp(width, W) + W, pairs = RoundUp(rows, kDepth<F>) / kP;
     for (int64_t i = place.Begin(pairs); i < place.End(pairs); ++i) {
       F* const to = gathered + i * step * kP;
       if constexpr (kP == 1) {
@@ -71,7 +73,7 @@ template <class S> struct OuterProducts {
       TileProduct<F> t;
       t.w = gathered + first * kP;
       t.w_step = step * kP;
-      t.count = (rows + kP - 1) / kP;
+      t.count = RoundUp(rows, kDepth<F>) / kP;
       t.to = out + first;
       t.to_row = out_row;
       t.from = is_first ? nullptr : t.to;

@@ -15,6 +15,8 @@ template <class S> struct BackwardCall {
   static constexpr int64_t kBlockBytes = 384 * 1024;       // lane gradients of a block of rows: a part of the second-level cache
   static constexpr int64_t kBlockRows = 256, kFewestRows = 192;  // fewer would read and write the weights' gradients too often
 
+  static constexpr int64_t kRowsPointwise = 8;
+
   const PeepholeRun& run;
   const PeepholeGradients& want;
   const CellTable& cell;

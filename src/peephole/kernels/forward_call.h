@@ -24,6 +24,10 @@ template <class S> struct ForwardCall {
   int64_t ahead;
   const T* parameter[kMax];
 
+  // Rows of a step from which on tiles take the products of its input together with its recurrent ones: reading the weights again for
+  // every step costs less then than the lanes' way to memory and back, and the lanes need not leave the first-level cache.
+  static constexpr int64_t kEnoughRows = kOnTiles<F> ? 32 : INT64_MAX;
+
   explicit ForwardCall(const PeepholeRun& run)
       : run(run), cell(*static_cast<const CellTable*>(run.cell)), arena(WeightBytes<S>(run, cell)), sizes(arena, run),
         layout(run, cell, sizes, arena),
@@ -45,6 +49,7 @@ template <class S> struct ForwardCall {
     const F** source[kMax];  // [sources][count]
     T* line[2];              // one row each
     const F** raw;           // [count] h before projection
+    T* few;                  // [kRowsTogether][.] lanes of a group where they are used at once
     // Shared by the threads that share columns.
     T* lanes[kMax];          // [phases][rows][row]
     T* rolling[kMax];        // [states][2][count][padded] for states that nobody stores
@@ -83,6 +88,14 @@ template <class S> struct ForwardCall {
     for (int k = 0; k < cell.states; ++k) {
       s.prev[k] = arena.template Get<const T*>(count);
       s.state[k] = arena.template Get<T*>(count);
+    }
+    if (kOnTiles<F>) {
+      int64_t widest_group = 0;
+      for (int p = 0; p < cell.phases; ++p) {
+        const int64_t group = layout.phase[p].lanes * layout.phase[p].unit * W;
+        widest_group = group > widest_group ? group : widest_group;
+      }
+      s.few = arena.template Get<T>(kRowsTogether<F> * widest_group);
     }
     if (deal.columns && first != nullptr) return s;
     for (int p = 0; p < cell.phases; ++p) s.lanes[p] = arena.template Get<T>(s.rows * layout.phase[p].row);

@@ -166,7 +166,7 @@ template <class S> struct Gradients {
     if (want.d_x != nullptr) InputGradient(place, b, rows);
     if (WantsWeights()) {
       for (int l = 0; l < cell.lanes; ++l)
-        s.Turn(b.d_lanes + l * sizes.H, lanes_row, rows, begin, end, s.turned + l * sizes.H * s.turned_row, s.turned_row);
+        s.TurnFactors(b.factors + l * sizes.H, lanes_row, rows, begin, end, s.turned + l * sizes.H * s.turned_row, s.turned_row);
       for (int k = 0; k < cell.sources; ++k) {
         bool wanted = false;
         for (int p = 0; p < cell.products; ++p) wanted |= cell.product[p].source == k && s.d_weight[p] != nullptr;

@@ -157,7 +157,7 @@ struct Split {
 // Bytes of weights that stay in the first-level cache while all rows pass by.
 constexpr int64_t kPanel = 32 * 1024;
 // Rows that callers take together, so that their lanes stay there too.
-constexpr int64_t kRowsTogether = 48;
+template <class F> constexpr int64_t kRowsTogether = kOnTiles<F> ? 64 : 48;
 
 // Any number of rows and vectors. `t.a` is not used: row r of a is a(r). Where kOnTiles<F>, rows of a lie at one distance.
 template <class F, class Rows>
@@ -214,8 +214,8 @@ template <class F, class Rows, class Add>
 void MultiplyToRows(int64_t rows, int64_t units, const Rows& a, const TileProduct<F>& t, const Add& add) {
   constexpr int64_t W = kWidth<typename VectorOf<Real<F>>::Type>;
   const int64_t vectors = (units + W - 1) / W;
-  const Split chunks(rows, kRowsTogether);
-  alignas(64) Real<F> scratch[kRowsTogether * kMaxVectors * W];
+  const Split chunks(rows, kRowsTogether<F>);
+  alignas(64) Real<F> scratch[kRowsTogether<F> * kMaxVectors * W];
   for (int64_t i = 0; i < chunks.parts; ++i) {
     const int64_t r = chunks.Begin(i), rs = chunks.Begin(i + 1) - r;
     TileProduct<F> part = t;

@@ -60,6 +60,8 @@ struct TileBlock {
   char* to;
   int64_t a_row, w_step, from_row, to_row;
   int64_t deep;  // how many tiles
+  const char* next;  // weights that will be needed after these: fetched meanwhile, so many lines with each tile
+  int64_t lines;
 };
 
 // Two tiles of rows by at most two of columns, or one by at most four.
@@ -85,7 +87,10 @@ template <int R, int C> void MultiplyBlock(const TileBlock& t) {
       if constexpr (C > 3) _tile_loadd(3, from + 192, row);
     }
   }
+  const char* next = t.next;
+  const int64_t lines = t.lines;
   for (int64_t k = 0; k < t.deep; ++k, a += 4 * kTilePairs, w += next_pairs) {
+    for (int64_t e = 0; e < lines; ++e, next += 64) __builtin_prefetch(next, 0, 2);
     _tile_loadd(4, a, a_row);
     _tile_loadd(6, w, w_step);
     _tile_dpbf16ps(0, 4, 6);
@@ -141,6 +146,7 @@ inline void MultiplyColumns(int64_t rows, int64_t vectors, TileBlock t, int64_t 
       }
     }
     t.w += 64 * most;
+    t.next += 64 * t.lines * t.deep;
     t.to += 64 * most;
     if (t.from != nullptr) t.from += 64 * most;
   }
@@ -148,7 +154,12 @@ inline void MultiplyColumns(int64_t rows, int64_t vectors, TileBlock t, int64_t 
 
 // Any number of rows; `pairs` deep in all.
 inline void MultiplyOnTiles(int64_t rows, int64_t vectors, int64_t pairs, const TileBlock& all) {
+  if (rows == 0 || vectors == 0) return;
   const int64_t whole = pairs / kTilePairs, rest = pairs % kTilePairs;
+  // Spread over all blocks of sums.
+  const int64_t blocks = ((rows + 31) / 32) * ((vectors + 1) / 2);
+  const int64_t lines = (kTilePairs * vectors + blocks - 1) / blocks;
+  const char* next = all.w + pairs * all.w_step;
   for (int64_t r = 0; r < rows; r += 2 * kTileRows) {
     const int64_t rs = rows - r < 2 * kTileRows ? rows - r : 2 * kTileRows;
     TileBlock t = all;
@@ -158,6 +169,9 @@ inline void MultiplyOnTiles(int64_t rows, int64_t vectors, int64_t pairs, const 
     int64_t k = 0;
     do {  // nothing to add: `from` is still to be copied
       t.deep = whole - k < kTilesDeep ? whole - k : kTilesDeep;
+      t.lines = lines;
+      t.next = next;
+      next += lines * 64 * t.deep * ((vectors + 1) / 2);
       if (k > 0 || t.deep > 0 || rest == 0) {
         MultiplyColumns(rs, vectors, t, kTilePairs);
         t.from = t.to;

@@ -34,8 +34,8 @@ SHAPES = {
 }
 
 
-# (avx512bf16 is avx512 for all dtypes but bfloat16, which tests/contracts/test_precision.py runs.)
-@pytest.fixture(params=[isa for isa in library().isas if isa != "avx512bf16"] or ["none"])
+# (avx512bf16 and amx are avx512 for all dtypes but bfloat16, which tests/kernels/test_bfloat16.py runs.)
+@pytest.fixture(params=[isa for isa in library().isas if isa not in ("avx512bf16", "amx")] or ["none"])
 def isa(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv("PEEPHOLE_ISA", request.param)
     return request.param

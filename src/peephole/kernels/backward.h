@@ -15,7 +15,7 @@ template <class S> struct Backward : BackwardCall<S> {
   typedef Real<S> T;
   typedef Factor<S> F;
   using Call::Call, Call::W, Call::kP, Call::kGroup, Call::kRounds, Call::run, Call::want, Call::cell, Call::sizes;
-  using Call::gradients, Call::projection, Call::block, Call::parameter, Call::HasTotals;
+  using Call::gradients, Call::projection, Call::block, Call::parameter, Call::HasTotals, Call::kRowsPointwise;
 
   void RunThread(Scratch& s) const {
     int64_t alive = 0, rows = 0;
@@ -73,7 +73,7 @@ template <class S> struct Backward : BackwardCall<S> {
 
   // What the loss and the later steps ask of h, together, where the pointwise function cannot add them.
   void SetTotals(const Scratch& s, int64_t at, int64_t alive) const {
-    const int64_t step = RoundUp(sizes.P, W), factor_step = RoundUp(sizes.P, kP);
+    const int64_t step = RoundUp(sizes.P, W), factor_step = RoundUp(sizes.P, kDepth<F>);
     const bool is_projected = run.weight_hr != nullptr;
     for (int64_t i = s.place.Begin(alive); i < s.place.End(alive); ++i) {
       T* const total = is_projected ? s.b.d_output + (at + i) * step : s.d_raw + i * sizes.padded;
@@ -90,7 +90,7 @@ template <class S> struct Backward : BackwardCall<S> {
     for (int64_t g = s.place.Begin(groups); g < s.place.End(groups); ++g) {
       const int64_t first = g * kGroup, units = sizes.H - first < kGroup ? sizes.H - first : kGroup, vectors = (units + W - 1) / W;
       TileProduct<F> t;
-      t.w = projection + first * RoundUp(sizes.P, kP);
+      t.w = projection + first * factor_step;
       t.w_step = vectors * W * kP;
       t.count = factor_step / kP;
       t.from = nullptr;
@@ -119,7 +119,7 @@ template <class S> struct Backward : BackwardCall<S> {
     }
     for (int k = 0; k < cell.operands; ++k) operand[k] = s.b.operand[k] + at * sizes.padded;
     if (!HasTotals()) d_value[cell.state_slot[0]] = As<T>(want.d_output);
-    BackwardTile<T> tile;
+    BackwardTile<T> tile = {};
     tile.rows = alive;
     tile.width = sizes.H;
     tile.prev = prev;
@@ -161,18 +161,44 @@ template <class S> struct Backward : BackwardCall<S> {
       }
   }
 
-  void Pointwise(const Scratch& s, BackwardTile<T>& tile, int64_t at, int level) const {
+  // A few rows at a time: what is stored of them is then read in a few streams, which the processor fetches ahead.
+  void Pointwise(const Scratch& s, const BackwardTile<T>& all, int64_t at, int level) const {
     const Function<BackwardTile<T>>* function = FunctionsOf<T>(cell).backward[level];
-    for (int64_t b = s.place.Begin(sizes.blocks); b < s.place.End(sizes.blocks); ++b) {
-      tile.first = b * W;
-      tile.count = sizes.H - tile.first < W ? sizes.H - tile.first : W;
-      function[tile.count == W](tile);
-      if constexpr (!std::is_same<T, F>::value)
-        for (int64_t i = at; i < at + tile.rows; ++i)
-          for (int l = 0; l < cell.lanes; ++l) {
-            const int64_t place = i * gradients.lanes_row + l * sizes.H + tile.first;
-            if (cell.lane_level[l] == level) Convert(s.b.d_lanes + place, tile.count, s.b.factors + place);
-          }
+    const T *const *prev[kMax], *const *d_state[kMax], *d_operand[kMax];
+    T *const *d_prev[kMax], *operand[kMax];
+    BackwardTile<T> tile = all;
+    tile.prev = prev;
+    tile.d_state = d_state;
+    tile.d_prev = d_prev;
+    tile.d_operand = d_operand;
+    tile.operand = operand;
+    const Split chunks(all.rows, kRowsPointwise);
+    for (int64_t part = 0; part < chunks.parts; ++part) {
+      const int64_t i = chunks.Begin(part);
+      tile.rows = chunks.Begin(part + 1) - i;
+      for (int k = 0; k < cell.states; ++k) {
+        prev[k] = all.prev[k] + i;
+        d_state[k] = all.d_state[k] + i;
+        d_prev[k] = all.d_prev[k] + i;
+      }
+      for (int k = 0; k < cell.operands; ++k) {
+        d_operand[k] = all.d_operand[k] + i * sizes.padded;
+        operand[k] = all.operand[k] + i * sizes.padded;
+      }
+      tile.row = all.row + i;
+      tile.d_lanes = all.d_lanes + i * gradients.lanes_row;
+      for (int64_t b = s.place.Begin(sizes.blocks); b < s.place.End(sizes.blocks); ++b) {
+        tile.first = b * W;
+        tile.count = sizes.H - tile.first < W ? sizes.H - tile.first : W;
+        function[tile.count == W](tile);
+        if constexpr (!std::is_same<T, F>::value)
+          for (int64_t r = 0; r < tile.rows; ++r)
+            for (int l = 0; l < cell.lanes; ++l) {
+              const int64_t place = r * gradients.lanes_row + l * sizes.H + tile.first;
+              if (cell.lane_level[l] == level)
+                Convert(tile.d_lanes + place, tile.count, s.b.factors + (at + i) * gradients.lanes_row + place);
+            }
+      }
     }
   }
 

@@ -15,6 +15,8 @@ template <class S> struct BackwardCall {
   static constexpr int64_t kBlockBytes = 384 * 1024;       // lane gradients of a block of rows: a part of the second-level cache
   static constexpr int64_t kBlockRows = 256, kFewestRows = 192;  // fewer would read and write the weights' gradients too often
 
+  static constexpr int64_t kRowsPointwise = 8;
+
   const PeepholeRun& run;
   const PeepholeGradients& want;
   const CellTable& cell;
@@ -30,7 +32,7 @@ template <class S> struct BackwardCall {
       : run(run), want(want), cell(*static_cast<const CellTable*>(run.cell)), arena(WeightBytes<S>(run, cell)), sizes(arena, run),
         gradients(run, want, cell, sizes, arena), deal(DealWork(run, cell, sizeof(F))) {
     SetParameters<S>(run, cell, arena, parameter);
-    if (run.weight_hr != nullptr) projection = arena.Zeros<F>(RoundUp(sizes.P, kP) * sizes.padded);
+    if (run.weight_hr != nullptr) projection = arena.Zeros<F>(RoundUp(sizes.P, kDepth<F>) * sizes.padded);
     block = kBlockBytes / (gradients.lanes_row * static_cast<int64_t>(sizeof(T)));
     block = block < kFewestRows ? kFewestRows : block > kBlockRows ? kBlockRows : block;
   }
@@ -41,7 +43,7 @@ template <class S> struct BackwardCall {
 
   void Pack(int64_t job) const {
     if (job < cell.products) return gradients.Pack(static_cast<int>(job));
-    Gradients<S>::PackGroups(As<S>(run.weight_hr), sizes.P, sizes.H, 0, sizes.P, projection);
+    Gradients<S>::PackGroups(As<S>(run.weight_hr), sizes.P, sizes.H, 0, RoundUp(sizes.P, kDepth<F>), projection);
   }
 
   struct Scratch {
@@ -117,7 +119,7 @@ template <class S> struct BackwardCall {
     }
     s.b.d_output = run.weight_hr != nullptr ? arena.template Get<T>(rows * RoundUp(sizes.P, W)) : nullptr;
     s.d_raw = HasTotals() ? arena.template Get<T>(count * sizes.padded) : nullptr;
-    s.d_total = run.weight_hr != nullptr ? arena.template Zeros<F>(count * RoundUp(sizes.P, kP)) : nullptr;
+    s.d_total = run.weight_hr != nullptr ? arena.template Zeros<F>(count * RoundUp(sizes.P, kDepth<F>)) : nullptr;
     s.h = kRounds && run.weight_hr == nullptr ? arena.template Get<T>(rows * sizes.padded) : nullptr;
     s.sums = gradients.MakeSums(arena, rows, first == nullptr);
     gradients.MakeLines(arena, s.sums);

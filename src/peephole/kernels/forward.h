@@ -17,6 +17,7 @@ template <class S> struct Forward : ForwardProducts<S> {
   typedef Factor<S> F;
   using Products::Products, Products::W, Products::kP, Products::kRounds, Products::run, Products::cell, Products::sizes;
   using Products::layout, Products::parameter, Products::BatchSize, Products::InputProducts, Products::Product;
+  using Products::kEnoughRows, Products::InputOfGroup;
 
   void RunThread(Scratch& s) const {
     const Share& share = s.share;
@@ -47,11 +48,12 @@ template <class S> struct Forward : ForwardProducts<S> {
         for (int64_t i = 0; i < count; ++i) s.row[rows + i] = first + share.n[i];
         rows += count;
       }
-      InputProducts(s, rows);
+      const bool at_once = share.Alive(BatchSize(step), alive) >= kEnoughRows;
+      InputProducts(s, rows, !at_once);
       int64_t at = 0;
       for (; step < end; ++step) {
         alive = share.Alive(BatchSize(step), alive);
-        Step(s, at, alive, step);
+        Step(s, at, alive, step, at_once);
         at += alive;
       }
     }
@@ -66,7 +68,7 @@ template <class S> struct Forward : ForwardProducts<S> {
     }
   }
 
-  void Step(const Scratch& s, int64_t at, int64_t alive, int64_t step) const {
+  void Step(const Scratch& s, int64_t at, int64_t alive, int64_t step, bool at_once) const {
     const int64_t* row = s.row + at;
     ForwardTile<T> tile = {};
     T* slot[kMax];
@@ -92,7 +94,7 @@ template <class S> struct Forward : ForwardProducts<S> {
     tile.parameter = parameter;
     tile.scratch_row = sizes.padded;
     for (int q = 0; q < cell.phases; ++q) {
-      RunPhase(s, q, at, alive, tile);
+      RunPhase(s, q, at, alive, tile, at_once);
       s.place.Wait();
       for (int k = 0; k < cell.sources; ++k) {
         const Source& source = cell.source[k];
@@ -111,10 +113,10 @@ template <class S> struct Forward : ForwardProducts<S> {
     }
   }
 
-  void RunPhase(const Scratch& s, int q, int64_t at, int64_t alive, const ForwardTile<T>& common) const {
+  void RunPhase(const Scratch& s, int q, int64_t at, int64_t alive, const ForwardTile<T>& common, bool at_once) const {
     const Phase<T>& p = layout.phase[q];
     const Function<ForwardTile<T>>* function = FunctionsOf<T>(cell).forward[q];
-    const Split chunks(alive, kRowsTogether);
+    const Split chunks(alive, kRowsTogether<F>);
     const T* const* prev[kMax];
     T* const* state[kMax];
     T *kept[kMax], *operand[kMax];
@@ -127,20 +129,22 @@ template <class S> struct Forward : ForwardProducts<S> {
       const int64_t units = layout.InGroup(p, g), start = g * p.unit * p.lanes * W;
       for (int64_t part = 0; part < chunks.parts; ++part) {
         const int64_t i = chunks.Begin(part), rows = chunks.Begin(part + 1) - i;
-        T* const lanes = s.lanes[q] + (at + i) * p.row + start;
+        T* const lanes = at_once ? s.few : s.lanes[q] + (at + i) * p.row + start;
+        const int64_t lanes_row = at_once ? p.lanes * units * W : p.row;
+        if (at_once) InputOfGroup(s, q, g, at + i, rows, lanes, lanes_row);
         for (int k = 0; k < layout.passes; ++k) {
           const Range& range = layout.pass[k].range;
           if (range.phase != q || cell.source[range.source].kind == 0) continue;
           TileProduct<F> t = Product(k, g, units);
           t.to = lanes + (range.first - p.first) * units * W;
           t.from = t.to;
-          t.from_row = t.to_row = p.row;
+          t.from_row = t.to_row = lanes_row;
           const F* const* a = s.source[range.source] + i;
           MultiplyRows(rows, range.lanes * units, [&](int64_t r) { return a[r]; }, t);
         }
         tile.rows = rows;
         tile.row = s.row + at + i;
-        tile.lanes_row = p.row;
+        tile.lanes_row = lanes_row;
         tile.lane = units * W;
         for (int k = 0; k < cell.states; ++k) {
           prev[k] = s.prev[k] + i;
@@ -160,7 +164,7 @@ template <class S> struct Forward : ForwardProducts<S> {
 
   // h becomes W_hr times what the equations compute.
   void Project(const Scratch& s, int64_t alive) const {
-    const int64_t width = RoundUp(sizes.H, kP);
+    const int64_t width = RoundUp(sizes.H, kDepth<F>);
     for (int64_t i = 0; i < alive; ++i) {
       if constexpr (std::is_same<T, F>::value) {
         s.raw[i] = s.state[0][i];
@@ -168,7 +172,8 @@ template <class S> struct Forward : ForwardProducts<S> {
         s.raw[i] = s.unprojected + i * width;
         if (i < s.place.Begin(alive) || i >= s.place.End(alive)) continue;
         Convert(s.state[0][i], sizes.H, s.unprojected + i * width);
-        if (sizes.H < width) std::memset(static_cast<void*>(s.unprojected + i * width + sizes.H), 0, sizeof(F));
+        if (sizes.H < width)
+          std::memset(static_cast<void*>(s.unprojected + i * width + sizes.H), 0, static_cast<size_t>(width - sizes.H) * sizeof(F));
       }
     }
     if (!std::is_same<T, F>::value) s.place.Wait();

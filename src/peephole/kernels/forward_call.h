@@ -24,6 +24,10 @@ template <class S> struct ForwardCall {
   int64_t ahead;
   const T* parameter[kMax];
 
+  // Rows of a step from which on tiles take the products of its input together with its recurrent ones: reading the weights again for
+  // every step costs less then than the lanes' way to memory and back, and the lanes need not leave the first-level cache.
+  static constexpr int64_t kEnoughRows = kOnTiles<F> ? 32 : INT64_MAX;
+
   explicit ForwardCall(const PeepholeRun& run)
       : run(run), cell(*static_cast<const CellTable*>(run.cell)), arena(WeightBytes<S>(run, cell)), sizes(arena, run),
         layout(run, cell, sizes, arena),
@@ -45,6 +49,7 @@ template <class S> struct ForwardCall {
     const F** source[kMax];  // [sources][count]
     T* line[2];              // one row each
     const F** raw;           // [count] h before projection
+    T* few;                  // [kRowsTogether][.] lanes of a group where they are used at once
     // Shared by the threads that share columns.
     T* lanes[kMax];          // [phases][rows][row]
     T* rolling[kMax];        // [states][2][count][padded] for states that nobody stores
@@ -54,12 +59,12 @@ template <class S> struct ForwardCall {
     F* unprojected;          // [count][H]
   };
 
-  int64_t FactorWidth(int k) const { return RoundUp(sizes.SourceWidth(cell.source[k]), kP); }
+  int64_t FactorWidth(int k) const { return RoundUp(sizes.SourceWidth(cell.source[k]), kDepth<F>); }
 
   bool IsCopied(int k) const {
     const Source& source = cell.source[k];
     const bool is_stored = source.kind == 0 || (source.kind == 1 && source.index == 0);  // as S, otherwise as T
-    return !(is_stored ? std::is_same<S, F>::value : std::is_same<T, F>::value) ||
+    return kOnTiles<F> || !(is_stored ? std::is_same<S, F>::value : std::is_same<T, F>::value) ||
            sizes.SourceWidth(source) % kP != 0 || (run.mask != nullptr && source.masked);
   }
 
@@ -84,6 +89,14 @@ template <class S> struct ForwardCall {
       s.prev[k] = arena.template Get<const T*>(count);
       s.state[k] = arena.template Get<T*>(count);
     }
+    if (kOnTiles<F>) {
+      int64_t widest_group = 0;
+      for (int p = 0; p < cell.phases; ++p) {
+        const int64_t group = layout.phase[p].lanes * layout.phase[p].unit * W;
+        widest_group = group > widest_group ? group : widest_group;
+      }
+      s.few = arena.template Get<T>(kRowsTogether<F> * widest_group);
+    }
     if (deal.columns && first != nullptr) return s;
     for (int p = 0; p < cell.phases; ++p) s.lanes[p] = arena.template Get<T>(s.rows * layout.phase[p].row);
     for (int k = 0; k < cell.states; ++k) s.rolling[k] = arena.template Get<T>(2 * count * sizes.padded);
@@ -91,7 +104,7 @@ template <class S> struct ForwardCall {
       s.copied[k] = IsCopied(k) ? arena.template Get<F>((cell.source[k].kind == 0 ? s.rows : count) * FactorWidth(k)) : nullptr;
     for (int k = 0; k < cell.kept; ++k) s.kept[k] = arena.template Get<T>(count * sizes.padded);
     for (int k = 0; k < cell.operands; ++k) s.operand[k] = arena.template Get<T>(count * sizes.padded);
-    s.unprojected = run.weight_hr == nullptr ? nullptr : arena.template Get<F>(count * RoundUp(sizes.H, kP));
+    s.unprojected = run.weight_hr == nullptr ? nullptr : arena.template Get<F>(count * RoundUp(sizes.H, kDepth<F>));
     return s;
   }
 

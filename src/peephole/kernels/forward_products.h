@@ -1,4 +1,5 @@
-// What the lanes of the forward pass start from: biases, and the products of the input, taken for a block of steps at once.
+// What the lanes of the forward pass start from: biases, and the products of the input, taken for a block of steps at once, or with
+// each step's recurrent products.
 #pragma once
 
 #include "forward_call.h"
@@ -32,41 +33,53 @@ template <class S> struct ForwardProducts : ForwardCall<S> {
       } else {
         Convert(at(i), width, out);
       }
-      if (width % kP != 0) std::memset(static_cast<void*>(out + width), 0, sizeof(F));
+      if (width < step) std::memset(static_cast<void*>(out + width), 0, static_cast<size_t>(step - width) * sizeof(F));
     }
     s.place.Wait();
   }
 
-  void InputProducts(const Scratch& s, int64_t rows) const {
+  // Products of the input for a block of rows, or, where every step takes its own, the rows alone as factors.
+  void InputProducts(const Scratch& s, int64_t rows, bool products) const {
     const auto x = [&](int64_t r) { return As<S>(run.x) + s.row[r] * run.x_stride; };
     for (int k = 0; k < cell.sources; ++k)
       if (cell.source[k].kind == 0) SetSource<S>(s, k, rows, x, s.x);
-    for (int q = 0; q < cell.phases; ++q) {
+    for (int q = 0; products && q < cell.phases; ++q) {
       const Phase<T>& p = layout.phase[q];
-      for (int64_t g = s.place.Begin(p.groups); g < s.place.End(p.groups); ++g) {
-        const int64_t units = layout.InGroup(p, g), start = g * p.unit * p.lanes * W;
-        bool filled[kMax] = {};
-        for (int k = 0; k < layout.passes; ++k) {
-          const Range& range = layout.pass[k].range;
-          if (range.phase != q || cell.source[range.source].kind != 0) continue;
-          const int64_t first = start + (range.first - p.first) * units * W;
-          bool again = false;
-          for (int l = 0; l < range.lanes; ++l) again |= filled[range.first - p.first + l];
-          if (again)  // lanes filled in part: the rest of them needs its bias before all are added to
-            for (int l = 0; l < range.lanes; ++l)
-              if (!filled[range.first - p.first + l]) FillBias(s, q, g, range.first - p.first + l, rows);
-          for (int l = 0; l < range.lanes; ++l) filled[range.first - p.first + l] = true;
-          TileProduct<F> t = Product(k, g, units);
-          t.to = s.lanes[q] + first;
-          t.to_row = p.row;
-          t.from = again ? t.to : p.bias + first;
-          t.from_row = again ? p.row : 0;
-          MultiplyRows(rows, range.lanes * units, [&](int64_t r) { return s.x[r]; }, t);
-        }
-        for (int l = 0; l < p.lanes; ++l)
-          if (!filled[l]) FillBias(s, q, g, l, rows);
-      }
+      for (int64_t g = s.place.Begin(p.groups); g < s.place.End(p.groups); ++g)
+        InputOfGroup(s, q, g, 0, rows, s.lanes[q] + g * p.unit * p.lanes * W, p.row);
     }
+  }
+
+  // What the lanes of group g start from, for rows of the block, into `lanes`, whose rows lie `row` apart.
+  void InputOfGroup(const Scratch& s, int q, int64_t g, int64_t at, int64_t rows, T* lanes, int64_t row) const {
+    const Phase<T>& p = layout.phase[q];
+    const int64_t units = layout.InGroup(p, g);
+    const T* const bias = p.bias + g * p.unit * p.lanes * W;
+    const F* const* const x = s.x + at;
+    const auto fill_bias = [&](int l) {
+      const int64_t first = l * units * W;
+      for (int64_t r = 0; r < rows; ++r) std::memcpy(lanes + r * row + first, bias + first, units * W * sizeof(T));
+    };
+    bool filled[kMax] = {};
+    for (int k = 0; k < layout.passes; ++k) {
+      const Range& range = layout.pass[k].range;
+      if (range.phase != q || cell.source[range.source].kind != 0) continue;
+      const int lane = range.first - p.first;
+      bool again = false;
+      for (int l = 0; l < range.lanes; ++l) again |= filled[lane + l];
+      if (again)  // lanes filled in part: the rest of them needs its bias before all are added to
+        for (int l = 0; l < range.lanes; ++l)
+          if (!filled[lane + l]) fill_bias(lane + l);
+      for (int l = 0; l < range.lanes; ++l) filled[lane + l] = true;
+      TileProduct<F> t = Product(k, g, units);
+      t.to = lanes + lane * units * W;
+      t.to_row = row;
+      t.from = again ? t.to : bias + lane * units * W;
+      t.from_row = again ? row : 0;
+      MultiplyRows(rows, range.lanes * units, [&](int64_t r) { return x[r]; }, t);
+    }
+    for (int l = 0; l < p.lanes; ++l)
+      if (!filled[l]) fill_bias(l);
   }
 
   TileProduct<F> Product(int k, int64_t g, int64_t units) const {
@@ -75,13 +88,6 @@ template <class S> struct ForwardProducts : ForwardCall<S> {
     t.w_step = layout.pass[k].range.lanes * units * W * kP;
     t.count = layout.pass[k].pairs;
     return t;
-  }
-
-  void FillBias(const Scratch& s, int q, int64_t g, int l, int64_t rows) const {
-    const Phase<T>& p = layout.phase[q];
-    const int64_t units = layout.InGroup(p, g), first = (g * p.unit * p.lanes + l * units) * W;
-    for (int64_t r = 0; r < rows; ++r)
-      std::memcpy(s.lanes[q] + r * p.row + first, p.bias + first, units * W * sizeof(T));
   }
 };
 

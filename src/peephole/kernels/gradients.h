@@ -35,7 +35,7 @@ template <class S> struct Gradients {
   int ranges;
 
   Gradients(const PeepholeRun& run, const PeepholeGradients& want, const CellTable& cell, const Sizes<S>& sizes, Arena& arena)
-      : run(run), want(want), cell(cell), sizes(sizes), lanes_row(RoundUp(cell.lanes * sizes.H, W) + W) {
+      : run(run), want(want), cell(cell), sizes(sizes), lanes_row(RoundUp(cell.lanes * sizes.H, W * kP) + W * kP) {
     ranges = FindRanges(cell, false, range);
     for (int k = 0; k < ranges; ++k) {
       const Source& source = cell.source[range[k].source];
@@ -105,9 +105,9 @@ template <class S> struct Gradients {
     }
     if (run.weight_hr != nullptr) s.d_projection = arena.Get<T>(sizes.P * sizes.padded);
     if (!WantsWeights()) return s;
-    s.turned_row = RoundUp(rows, W) + W;
+    s.turned_row = RoundUp(rows, W * kP) + W * kP;  // whole cache lines, and off the same cache sets
     s.turned = arena.Get<F>((cell.lanes * sizes.H > sizes.P ? cell.lanes * sizes.H : sizes.P) * s.turned_row);
-    s.gathered = arena.Get<F>(RoundUp(rows, kP) * Widest());
+    s.gathered = arena.Get<F>(RoundUp(rows, kDepth<F>) * Widest());
     return s;
   }
 
@@ -166,7 +166,7 @@ template <class S> struct Gradients {
     if (want.d_x != nullptr) InputGradient(place, b, rows);
     if (WantsWeights()) {
       for (int l = 0; l < cell.lanes; ++l)
-        s.Turn(b.d_lanes + l * sizes.H, lanes_row, rows, begin, end, s.turned + l * sizes.H * s.turned_row, s.turned_row);
+        s.TurnFactors(b.factors + l * sizes.H, lanes_row, rows, begin, end, s.turned + l * sizes.H * s.turned_row, s.turned_row);
       for (int k = 0; k < cell.sources; ++k) {
         bool wanted = false;
         for (int p = 0; p < cell.products; ++p) wanted |= cell.product[p].source == k && s.d_weight[p] != nullptr;

@@ -50,10 +50,10 @@ template <class S> struct Layout {
     for (int k = 0; k < passes; ++k) {
       pass[k].range = ranges[k];
       pass[k].K = sizes.SourceWidth(cell.source[ranges[k].source]);
-      pass[k].pairs = (pass[k].K + kP - 1) / kP;
+      pass[k].pairs = RoundUp(pass[k].K, kDepth<F>) / kP;
       pass[k].packed = arena.Get<F>(pass[k].pairs * kP * ranges[k].lanes * sizes.padded);
     }
-    if (run.weight_hr != nullptr) projection = arena.Get<F>(RoundUp(sizes.H, kP) * RoundUp(sizes.P, W));
+    if (run.weight_hr != nullptr) projection = arena.Get<F>(RoundUp(sizes.H, kDepth<F>) * RoundUp(sizes.P, W));
   }
 
   int64_t RowBytes() const {
@@ -73,10 +73,10 @@ template <class S> struct Layout {
   }
 
   // W rows of a matrix, from `first`, become column vectors: out[k * step + e] = w[first + e][k], pairs of k side by side; rows
-  // beyond the last are zero.
+  // beyond the last are zero, and so is what rounds K up.
   static void Transpose(const S* w, int64_t rows, int64_t K, int64_t first, F* out, int64_t step) {
-    const int64_t real = rows - first < W ? rows - first : W, pairs = (K + kP - 1) / kP;
-    if (real < W || K % kP != 0)
+    const int64_t real = rows - first < W ? rows - first : W, pairs = RoundUp(K, kDepth<F>) / kP;
+    if (real < W || K % kDepth<F> != 0)
       for (int64_t k = 0; k < pairs; ++k) std::memset(static_cast<void*>(out + k * step), 0, W * kP * sizeof(F));
     int64_t k = 0;
     if (real == W && K % kP == 0) {
@@ -123,7 +123,7 @@ template <class S> struct Layout {
       const int64_t left = (sizes.P - g * kMaxVectors * W + W - 1) / W, units = left < kMaxVectors ? left : kMaxVectors;
       for (int64_t u = 0; u < units; ++u)
         Transpose(As<S>(run.weight_hr), sizes.P, sizes.H, (g * kMaxVectors + u) * W,
-                  projection + g * kMaxVectors * W * RoundUp(sizes.H, kP) + u * W * kP, units * W * kP);
+                  projection + g * kMaxVectors * W * RoundUp(sizes.H, kDepth<F>) + u * W * kP, units * W * kP);
     }
   }
 

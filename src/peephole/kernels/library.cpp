@@ -17,6 +17,9 @@ const Isa* peephole_isa_baseline(void);
 const Isa* peephole_isa_avx2(void);
 const Isa* peephole_isa_avx512(void);
 const Isa* peephole_isa_avx512bf16(void);
+#if defined(PEEPHOLE_AMX)
+const Isa* peephole_isa_amx(void);
+#endif
 #endif
 }
 
@@ -33,7 +36,10 @@ const std::vector<Build>& Builds() {
     std::vector<Build> found;
 #if defined(__x86_64__)
     const Processor processor;
-    // The two differ for bfloat16 alone. Intel's processors take a dot product of pairs at half the rate of two multiply-adds of
+#if defined(PEEPHOLE_AMX)
+    if (processor.amx && MayUseTiles()) found.push_back({"amx", peephole_isa_amx()});
+#endif
+    // The next two differ for bfloat16 alone. Intel's processors take a dot product of pairs at half the rate of two multiply-adds of
     // float32, or less, AMD's at twice that.
     const bool prefers_bf16 = processor.avx512bf16 && processor.is_amd;
     if (prefers_bf16) found.push_back({"avx512bf16", peephole_isa_avx512bf16()});

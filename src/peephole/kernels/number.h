@@ -9,6 +9,10 @@
 #include <cstring>
 #include <type_traits>
 
+#if defined(__AVX512F__)
+#include <immintrin.h>
+#endif
+
 namespace {
 
 struct Bfloat16 { uint16_t bits; };
@@ -27,7 +31,39 @@ template <class S> using Factor = typename NumberOf<S>::Factor;
 
 // Numbers that one multiply-add instruction takes of each row: two bfloat16 stand in the place of one float.
 template <class F> constexpr int64_t kPair = std::is_same<F, Bfloat16>::value ? 2 : 1;
+// Whether such numbers are multiplied on AMX tiles (tiles.h), and how many of each row one instruction takes then: scratch is padded
+// to so many with zeros where that costs nothing.
+#if defined(__AMX_BF16__)
+template <class F> constexpr bool kOnTiles = std::is_same<F, Bfloat16>::value;
+#else
+template <class F> constexpr bool kOnTiles = false;
+#endif
+template <class F> constexpr int64_t kDepth = kOnTiles<F> ? 32 : kPair<F>;
 
+#if defined(__AVX512BW__)
+// As below, a vector at a time; the last one masked.
+inline void Convert(const Bfloat16* from, int64_t n, float* to) {
+  for (int64_t k = 0; k < n; k += 16) {
+    const __mmask16 some = static_cast<__mmask16>(n - k < 16 ? (1u << (n - k)) - 1 : 0xffff);
+    const __m512i wide = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(some, from + k));
+    _mm512_mask_storeu_epi32(to + k, some, _mm512_slli_epi32(wide, 16));
+  }
+}
+inline __m256i ToBfloat16(__m512i bits) {
+  const __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
+  const __m512i rounded = _mm512_add_epi32(bits, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff)));
+  const __m512i size = _mm512_and_si512(bits, _mm512_set1_epi32(0x7fffffff));
+  const __mmask16 nan = _mm512_cmpgt_epi32_mask(size, _mm512_set1_epi32(0x7f800000));
+  const __m512i kept = _mm512_mask_or_epi32(rounded, nan, bits, _mm512_set1_epi32(0x400000));
+  return _mm512_cvtepi32_epi16(_mm512_srli_epi32(kept, 16));
+}
+inline void Convert(const float* from, int64_t n, Bfloat16* to) {
+  for (int64_t k = 0; k < n; k += 16) {
+    const __mmask16 some = static_cast<__mmask16>(n - k < 16 ? (1u << (n - k)) - 1 : 0xffff);
+    _mm256_mask_storeu_epi16(to + k, some, ToBfloat16(_mm512_maskz_loadu_epi32(some, from + k)));
+  }
+}
+#else
 inline void Convert(const Bfloat16* from, int64_t n, float* to) {
   for (int64_t k = 0; k < n; ++k) {
     const uint32_t bits = static_cast<uint32_t>(from[k].bits) << 16;
@@ -43,6 +79,7 @@ inline void Convert(const float* from, int64_t n, Bfloat16* to) {
     to[k].bits = static_cast<uint16_t>((bits & 0x7fffffff) > 0x7f800000 ? (bits >> 16) | 0x40 : rounded);
   }
 }
+#endif
 template <class T> inline void Convert(const T* from, int64_t n, T* to) {
   std::memcpy(to, from, static_cast<size_t>(n) * sizeof(T));
 }

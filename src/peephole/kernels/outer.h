@@ -20,7 +20,7 @@ template <class S> struct OuterProducts {
   int64_t turned_row;
   F* line[2];          // a row each
 
-  // out[u][r] = d[r][u], as factors, for units from `begin` to `end`; zero beyond the last row up to a whole pair.
+  // out[u][r] = d[r][u], as factors, for units from `begin` to `end`; zero beyond the last row up to a whole pair, or tile.
   static void Turn(const T* d, int64_t d_row, int64_t rows, int64_t begin, int64_t end, F* out, int64_t out_row) {
     int64_t u = begin;
     for (; u + W <= end; u += W) {
@@ -40,12 +40,41 @@ template <class S> struct OuterProducts {
     }
     for (; u < end; ++u)
       for (int64_t r = 0; r < rows; ++r) Convert(d + r * d_row + u, 1, out + u * out_row + r);
-    for (u = begin; u < end && rows % kP != 0; ++u) std::memset(static_cast<void*>(out + u * out_row + rows), 0, sizeof(F));
+    const int64_t rest = RoundUp(rows, kDepth<F>) - rows;
+    for (u = begin; u < end && rest > 0; ++u)
+      std::memset(static_cast<void*>(out + u * out_row + rows), 0, static_cast<size_t>(rest) * sizeof(F));
+  }
+
+  // Likewise of factors. Two rows of pairs' halves, interleaved, are a row of pairs, of which squares are turned.
+  static void TurnFactors(const F* d, int64_t d_row, int64_t rows, int64_t begin, int64_t end, F* out, int64_t out_row) {
+#if defined(__AVX512BF16__)
+    if constexpr (kP == 2) {
+      constexpr int64_t kRows = 2 * W;
+      for (int64_t r = 0; r < RoundUp(rows, kDepth<F>); r += kRows)
+        for (int64_t u = begin; u < end; u += W) {
+          const int64_t units = end - u < W ? end - u : W;
+          const __mmask16 some = static_cast<__mmask16>((1u << units) - 1);
+          V block[W];
+          PEEPHOLE_UNROLL
+          for (int64_t e = 0; e < W; ++e) {
+            const F* const pair = d + (r + 2 * e) * d_row + u;
+            const __mmask16 first = r + 2 * e < rows ? some : 0, second = r + 2 * e + 1 < rows ? some : 0;
+            const __m512i low = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(first, pair));
+            const __m512i high = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(second, pair + d_row));
+            block[e] = (V)_mm512_or_si512(low, _mm512_slli_epi32(high, 16));
+          }
+          TransposeBlock(block);
+          for (int64_t e = 0; e < units; ++e) std::memcpy(static_cast<void*>(out + (u + e) * out_row + r), &block[e], sizeof(V));
+        }
+      return;
+    }
+#endif
+    if constexpr (kP == 1) Turn(d, d_row, rows, begin, end, out, out_row);
   }
 
   // The rows of a source side by side, in pairs; a place beyond the last is zero.
   template <class Write> void GatherRows(const Place& place, int64_t rows, int64_t width, const Write& write) const {
-    const int64_t step = RoundUp(width, W) + W, pairs = (rows + kP - 1) / kP;
+    const int64_t step = RoundUp(width, W) + W, pairs = RoundUp(rows, kDepth<F>) / kP;
     for (int64_t i = place.Begin(pairs); i < place.End(pairs); ++i) {
       F* const to = gathered + i * step * kP;
       if constexpr (kP == 1) {
@@ -56,10 +85,24 @@ template <class S> struct OuterProducts {
           if (i * kP + k < rows) write(i * kP + k, line[k]);
           else std::memset(static_cast<void*>(line[k]), 0, static_cast<size_t>(width) * sizeof(F));
         }
-        for (int64_t e = 0; e < width; ++e)
-          for (int64_t k = 0; k < kP; ++k) to[e * kP + k] = line[k][e];
+        Interleave(line[0], line[1], width, to);
         for (int64_t e = width * kP; e % (W * kP) != 0; ++e) to[e] = F();
       }
+    }
+  }
+
+  static void Interleave(const F* a, const F* b, int64_t n, F* to) {
+    int64_t e = 0;
+#if defined(__AVX512BF16__)
+    for (; e + W <= n; e += W) {
+      const __m512i low = _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(a + e)));
+      const __m512i high = _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(b + e)));
+      _mm512_storeu_si512(to + 2 * e, _mm512_or_si512(low, _mm512_slli_epi32(high, 16)));
+    }
+#endif
+    for (; e < n; ++e) {
+      to[2 * e] = a[e];
+      to[2 * e + 1] = b[e];
     }
   }
 
@@ -71,7 +114,7 @@ template <class S> struct OuterProducts {
       TileProduct<F> t;
       t.w = gathered + first * kP;
       t.w_step = step * kP;
-      t.count = (rows + kP - 1) / kP;
+      t.count = RoundUp(rows, kDepth<F>) / kP;
       t.to = out + first;
       t.to_row = out_row;
       t.from = is_first ? nullptr : t.to;

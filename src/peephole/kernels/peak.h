@@ -1,6 +1,7 @@
 // What this machine can do at best: multiply-adds that touch nothing but registers. The benchmarks state speeds as a share of it.
 #pragma once
 
+#include "tiles.h"
 #include "vector.h"
 
 namespace {
@@ -30,7 +31,20 @@ template <class V> double PeakOf(int64_t repetitions) {
   return static_cast<double>(repetitions) * kPeakSums * kWidth<V>;
 }
 
-#if defined(__AVX512BF16__)
+#if defined(__AMX_BF16__)
+double PeakOfBfloat16(int64_t repetitions) {
+  // Four sums of 16 by 16, each 32 numbers deep. The registers hold zeros: the speed does not depend on the numbers.
+  const TilesInUse guard;
+  ShapeTiles(kTileRows, kTileRows, kTilePairs);
+  for (int64_t n = 0; n < repetitions; ++n) {
+    _tile_dpbf16ps(0, 4, 6);
+    _tile_dpbf16ps(1, 4, 7);
+    _tile_dpbf16ps(2, 5, 6);
+    _tile_dpbf16ps(3, 5, 7);
+  }
+  return static_cast<double>(repetitions) * 4 * kTileRows * kTileRows * 2 * kTilePairs;
+}
+#elif defined(__AVX512BF16__)
 double PeakOfBfloat16(int64_t repetitions) {
   // The dot product of pairs: 32 multiply-adds an instruction. (1, −1) · (1, 1) adds zero.
   volatile uint32_t pair = 0xBF803F80u, ones = 0x3F803F80u;

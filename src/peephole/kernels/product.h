@@ -5,6 +5,7 @@
 #pragma once
 
 #include "number.h"
+#include "tiles.h"
 #include "vector.h"
 
 namespace {
@@ -114,6 +115,16 @@ template <class F, int R, int C> void Multiply(const TileProduct<F>& t) {
   }
 }
 
+// What a thread holds while it multiplies.
+struct Nothing {
+  ~Nothing() {}  // so that nobody calls it unused
+};
+#if defined(__AMX_BF16__)
+template <class F> using Multiplying = typename std::conditional<kOnTiles<F>, TilesInUse, Nothing>::type;
+#else
+template <class F> using Multiplying = Nothing;
+#endif
+
 template <class F> using MultiplyFunction = void (*)(const TileProduct<F>&);
 
 template <class F, int C> constexpr MultiplyFunction<F> Select(int64_t rows) {
@@ -146,11 +157,25 @@ struct Split {
 // Bytes of weights that stay in the first-level cache while all rows pass by.
 constexpr int64_t kPanel = 32 * 1024;
 // Rows that callers take together, so that their lanes stay there too.
-constexpr int64_t kRowsTogether = 48;
+template <class F> constexpr int64_t kRowsTogether = kOnTiles<F> ? 64 : 48;
 
-// Any number of rows and vectors. `t.a` is not used: row r of a is a(r).
+// Any number of rows and vectors. `t.a` is not used: row r of a is a(r). Where kOnTiles<F>, rows of a lie at one distance.
 template <class F, class Rows>
 void MultiplyRows(int64_t rows, int64_t vectors, const Rows& a, const TileProduct<F>& t) {
+#if defined(__AMX_BF16__)
+  if constexpr (kOnTiles<F>) {
+    TileBlock block = {};
+    block.a = reinterpret_cast<const char*>(rows > 0 ? a(0) : nullptr);
+    block.a_row = rows > 1 ? reinterpret_cast<const char*>(a(1)) - block.a : 64;
+    block.w = reinterpret_cast<const char*>(t.w);
+    block.w_step = 2 * t.w_step;
+    block.from = reinterpret_cast<const char*>(t.from);
+    block.from_row = 4 * t.from_row;
+    block.to = reinterpret_cast<char*>(t.to);
+    block.to_row = 4 * t.to_row;
+    return MultiplyOnTiles(rows, vectors, t.count, block);
+  }
+#endif
   constexpr int64_t W = kWidth<typename VectorOf<Real<F>>::Type>, P = kPair<F>;
   const Split columns(vectors, kMaxVectors);
   for (int64_t j = 0; j < columns.parts; ++j) {
@@ -189,8 +214,8 @@ template <class F, class Rows, class Add>
 void MultiplyToRows(int64_t rows, int64_t units, const Rows& a, const TileProduct<F>& t, const Add& add) {
   constexpr int64_t W = kWidth<typename VectorOf<Real<F>>::Type>;
   const int64_t vectors = (units + W - 1) / W;
-  const Split chunks(rows, kRowsTogether);
-  alignas(64) Real<F> scratch[kRowsTogether * kMaxVectors * W];
+  const Split chunks(rows, kRowsTogether<F>);
+  alignas(64) Real<F> scratch[kRowsTogether<F> * kMaxVectors * W];
   for (int64_t i = 0; i < chunks.parts; ++i) {
     const int64_t r = chunks.Begin(i), rs = chunks.Begin(i + 1) - r;
     TileProduct<F> part = t;

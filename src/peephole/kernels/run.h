@@ -24,6 +24,7 @@ template <class S> void RunForward(const PeepholeRun& run) {
   peephole_team(threads, [](void* p, int64_t id, int64_t size) {
     Context& c = *static_cast<Context*>(p);
     const Forward<S>& f = *c.forward;
+    const Multiplying<Factor<S>> guard;
     const int64_t jobs = f.layout.PackJobs();
     for (int64_t job = id; job < jobs; job += size) f.layout.Pack(job);
     c.barrier.Wait(size);
@@ -65,6 +66,7 @@ template <class S> void RunBackward(const PeepholeRun& run, const PeepholeGradie
   peephole_team(threads, [](void* p, int64_t id, int64_t size) {
     Context& c = *static_cast<Context*>(p);
     const Backward<S>& b = *c.backward;
+    const Multiplying<Factor<S>> guard;
     for (int64_t job = id; job < b.PackJobs(); job += size) b.Pack(job);
     c.barrier.Wait(size);
     if (b.deal.columns) {

@@ -120,4 +120,6 @@ def test_tiles_of_others_may_lie_between_calls() -> None:
     product = a @ a.T
     for _ in range(3):
         assert torch.equal(a @ a.T, product)
-        assert torch.equal(run(cells.LSTM(), rows, sizes, weights, state, backend="compiled").rows.detach(), first)
+        assert torch.equal(
+            run(cells.LSTM(), rows, sizes, weights, state, backend="compiled").rows.detach(), first
+        )

@@ -35,6 +35,10 @@ FLOAT32 = _absolute(1e-5)
 # Likewise in bfloat16, where eps = 2^-7 = 0.008: two roundings of a state in [−1, 1], carried over a few steps.
 BFLOAT16 = _absolute(0.04)
 
+# float32 multiplied as sums of two bfloat16 (precision="high"): 2^-16 = 1.5e-5 of each product is left out at most; sums of up
+# to 640 products of order 1/√640, carried over up to 70 steps of states in [−1, 1] or near it.
+HIGH_PRECISION = _absolute(2e-4)
+
 BY_DTYPE: dict[torch.dtype, Tolerance] = {
     torch.float64: FLOAT64,
     torch.float32: FLOAT32,

@@ -164,16 +164,14 @@ template <class S> struct Forward : ForwardProducts<S> {
 
   // h becomes W_hr times what the equations compute.
   void Project(const Scratch& s, int64_t alive) const {
-    const int64_t width = RoundUp(sizes.H, kDepth<F>);
+    const int64_t width = FactorsOf<F>(sizes.H);
     for (int64_t i = 0; i < alive; ++i) {
       if constexpr (std::is_same<T, F>::value) {
         s.raw[i] = s.state[0][i];
       } else {
         s.raw[i] = s.unprojected + i * width;
         if (i < s.place.Begin(alive) || i >= s.place.End(alive)) continue;
-        Convert(s.state[0][i], sizes.H, s.unprojected + i * width);
-        if (sizes.H < width)
-          std::memset(static_cast<void*>(s.unprojected + i * width + sizes.H), 0, static_cast<size_t>(width - sizes.H) * sizeof(F));
+        ToFactors(s.state[0][i], sizes.H, s.unprojected + i * width);
       }
     }
     if (!std::is_same<T, F>::value) s.place.Wait();

@@ -10,7 +10,7 @@ template <class S> struct ForwardCall {
   typedef Factor<S> F;
   typedef typename VectorOf<T>::Type V;
   static constexpr int64_t W = kWidth<V>, kP = kPair<F>;
-  static constexpr bool kRounds = !std::is_same<S, T>::value;  // h is stored with fewer bits than it is computed with
+  static constexpr bool kRounds = sizeof(S) != sizeof(T);  // h is stored with fewer bits than it is computed with
   // How far the products of the input run ahead: bytes of lanes, a part of the second-level cache, but so many rows at least that
   // reading the weights once for all of them costs no more than the lanes' own way to memory and back.
   static constexpr int64_t kAhead = 256 * 1024, kAheadRows = 192;
@@ -31,7 +31,7 @@ template <class S> struct ForwardCall {
   explicit ForwardCall(const PeepholeRun& run)
       : run(run), cell(*static_cast<const CellTable*>(run.cell)), arena(WeightBytes<S>(run, cell)), sizes(arena, run),
         layout(run, cell, sizes, arena),
-        deal(DealWork(run, cell, sizeof(F))) {
+        deal(DealWork(run, cell, sizeof(F) * kParts<F>)) {
     SetParameters<S>(run, cell, arena, parameter);
     ahead = kAhead / layout.RowBytes() < kAheadRows ? kAheadRows : kAhead / layout.RowBytes();
   }
@@ -59,7 +59,7 @@ template <class S> struct ForwardCall {
     F* unprojected;          // [count][H]
   };
 
-  int64_t FactorWidth(int k) const { return RoundUp(sizes.SourceWidth(cell.source[k]), kDepth<F>); }
+  int64_t FactorWidth(int k) const { return FactorsOf<F>(sizes.SourceWidth(cell.source[k])); }
 
   bool IsCopied(int k) const {
     const Source& source = cell.source[k];
@@ -104,7 +104,7 @@ template <class S> struct ForwardCall {
       s.copied[k] = IsCopied(k) ? arena.template Get<F>((cell.source[k].kind == 0 ? s.rows : count) * FactorWidth(k)) : nullptr;
     for (int k = 0; k < cell.kept; ++k) s.kept[k] = arena.template Get<T>(count * sizes.padded);
     for (int k = 0; k < cell.operands; ++k) s.operand[k] = arena.template Get<T>(count * sizes.padded);
-    s.unprojected = run.weight_hr == nullptr ? nullptr : arena.template Get<F>(count * RoundUp(sizes.H, kDepth<F>));
+    s.unprojected = run.weight_hr == nullptr ? nullptr : arena.template Get<F>(count * FactorsOf<F>(sizes.H));
     return s;
   }
 

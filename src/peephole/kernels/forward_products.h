@@ -29,11 +29,10 @@ template <class S> struct ForwardProducts : ForwardCall<S> {
         Convert(at(i), width, s.line[0]);
         Convert(As<S>(run.mask) + s.share.n[i] * sizes.P, width, s.line[1]);
         for (int64_t e = 0; e < width; ++e) s.line[0][e] *= s.line[1][e];
-        Convert(s.line[0], width, out);
+        ToFactors(s.line[0], width, out);
       } else {
-        Convert(at(i), width, out);
+        ToFactors(at(i), width, out);
       }
-      if (width < step) std::memset(static_cast<void*>(out + width), 0, static_cast<size_t>(step - width) * sizeof(F));
     }
     s.place.Wait();
   }

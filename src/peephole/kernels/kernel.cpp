@@ -19,7 +19,15 @@ const void* Find(const char* key) {
 int RunForwardAny(const PeepholeRun* run) {
   try {
     switch (run->dtype) {
-      case 0: RunForward<float>(*run); break;
+      case 0:
+#if defined(__AMX_BF16__)
+        if (run->precision != 0) {
+          RunForward<High>(*run);
+          break;
+        }
+#endif
+        RunForward<float>(*run);
+        break;
       case 1: RunForward<double>(*run); break;
       default: RunForward<Bfloat16>(*run);
     }

@@ -50,10 +50,10 @@ template <class S> struct Layout {
     for (int k = 0; k < passes; ++k) {
       pass[k].range = ranges[k];
       pass[k].K = sizes.SourceWidth(cell.source[ranges[k].source]);
-      pass[k].pairs = RoundUp(pass[k].K, kDepth<F>) / kP;
+      pass[k].pairs = FactorsOf<F>(pass[k].K) / kP;
       pass[k].packed = arena.Get<F>(pass[k].pairs * kP * ranges[k].lanes * sizes.padded);
     }
-    if (run.weight_hr != nullptr) projection = arena.Get<F>(RoundUp(sizes.H, kDepth<F>) * RoundUp(sizes.P, W));
+    if (run.weight_hr != nullptr) projection = arena.Get<F>(FactorsOf<F>(sizes.H) * RoundUp(sizes.P, W));
   }
 
   int64_t RowBytes() const {
@@ -75,24 +75,39 @@ template <class S> struct Layout {
   // W rows of a matrix, from `first`, become column vectors: out[k * step + e] = w[first + e][k], pairs of k side by side; rows
   // beyond the last are zero, and so is what rounds K up.
   static void Transpose(const S* w, int64_t rows, int64_t K, int64_t first, F* out, int64_t step) {
-    const int64_t real = rows - first < W ? rows - first : W, pairs = RoundUp(K, kDepth<F>) / kP;
+    const int64_t real = rows - first < W ? rows - first : W, pairs = FactorsOf<F>(K) / kP;
     if (real < W || K % kDepth<F> != 0)
       for (int64_t k = 0; k < pairs; ++k) std::memset(static_cast<void*>(out + k * step), 0, W * kP * sizeof(F));
-    int64_t k = 0;
-    if (real == W && K % kP == 0) {
-      for (; k + W * kP <= K; k += W * kP) {
-        V block[W];
-        for (int64_t e = 0; e < W; ++e) {
-          alignas(64) F piece[W * kP];
-          Convert(w + (first + e) * K + k, W * kP, piece);
-          std::memcpy(&block[e], piece, sizeof(V));
+    if constexpr (kParts<F> > 1) {  // blocks as ToFactors makes them: the high parts of a tile, and the low ones
+      constexpr int64_t kBlock = kDepth<F>;
+      for (int64_t k = 0; k < K; k += kBlock) {
+        alignas(64) F piece[W][kBlock * kParts<F>];
+        for (int64_t e = 0; e < real; ++e) ToFactors(w + (first + e) * K + k, K - k < kBlock ? K - k : kBlock, piece[e]);
+        for (int64_t part = 0; part < kParts<F>; ++part) {
+          V block[W] = {};
+          for (int64_t e = 0; e < real; ++e) std::memcpy(&block[e], piece[e] + part * kBlock, sizeof(V));
+          TransposeBlock(block);
+          for (int64_t e = 0; e < W; ++e)
+            std::memcpy(static_cast<void*>(out + (k / kBlock * 2 + part) * W * step + e * step), &block[e], sizeof(V));
         }
-        TransposeBlock(block);
-        for (int64_t e = 0; e < W; ++e) std::memcpy(static_cast<void*>(out + (k / kP + e) * step), &block[e], sizeof(V));
       }
+    } else {
+      int64_t k = 0;
+      if (real == W && K % kP == 0) {
+        for (; k + W * kP <= K; k += W * kP) {
+          V block[W];
+          for (int64_t e = 0; e < W; ++e) {
+            alignas(64) F piece[W * kP];
+            Convert(w + (first + e) * K + k, W * kP, piece);
+            std::memcpy(&block[e], piece, sizeof(V));
+          }
+          TransposeBlock(block);
+          for (int64_t e = 0; e < W; ++e) std::memcpy(static_cast<void*>(out + (k / kP + e) * step), &block[e], sizeof(V));
+        }
+      }
+      for (; k < K; ++k)
+        for (int64_t e = 0; e < real; ++e) Convert(w + (first + e) * K + k, 1, out + k / kP * step + e * kP + k % kP);
     }
-    for (; k < K; ++k)
-      for (int64_t e = 0; e < real; ++e) Convert(w + (first + e) * K + k, 1, out + k / kP * step + e * kP + k % kP);
   }
 
   // Packing is cut into jobs, one per group of a pass, and one more each for the biases and the projection.
@@ -123,7 +138,7 @@ template <class S> struct Layout {
       const int64_t left = (sizes.P - g * kMaxVectors * W + W - 1) / W, units = left < kMaxVectors ? left : kMaxVectors;
       for (int64_t u = 0; u < units; ++u)
         Transpose(As<S>(run.weight_hr), sizes.P, sizes.H, (g * kMaxVectors + u) * W,
-                  projection + g * kMaxVectors * W * RoundUp(sizes.H, kDepth<F>) + u * W * kP, units * W * kP);
+                  projection + g * kMaxVectors * W * FactorsOf<F>(sizes.H) + u * W * kP, units * W * kP);
     }
   }
 

@@ -12,7 +12,7 @@
 extern "C" {
 #endif
 
-#define PEEPHOLE_ABI 2
+#define PEEPHOLE_ABI 3
 
 #if defined(_WIN32)
 #define PEEPHOLE_API __declspec(dllexport)
@@ -26,6 +26,7 @@ typedef struct PeepholeRun {
   int32_t reverse;              // each sequence from its own last step to its first
   int64_t threads;
   int64_t split;                // 0: as the kernel sees fit, 1: threads own sequences, 2: threads own units
+  int64_t precision;            // 0: as the dtype has it; 1: the forward pass may multiply float32 as sums of bfloat16 (2^-16)
   int64_t steps, batch, rows, inputs, hidden, width;
   const int64_t* batch_sizes;   // [steps]
   const void* x;                // [R, D]

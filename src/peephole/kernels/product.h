@@ -159,23 +159,9 @@ constexpr int64_t kPanel = 32 * 1024;
 // Rows that callers take together, so that their lanes stay there too.
 template <class F> constexpr int64_t kRowsTogether = kOnTiles<F> ? 64 : 48;
 
-// Any number of rows and vectors. `t.a` is not used: row r of a is a(r). Where kOnTiles<F>, rows of a lie at one distance.
+// Any number of rows and vectors. `t.a` is not used: row r of a is a(r).
 template <class F, class Rows>
-void MultiplyRows(int64_t rows, int64_t vectors, const Rows& a, const TileProduct<F>& t) {
-#if defined(__AMX_BF16__)
-  if constexpr (kOnTiles<F>) {
-    TileBlock block = {};
-    block.a = reinterpret_cast<const char*>(rows > 0 ? a(0) : nullptr);
-    block.a_row = rows > 1 ? reinterpret_cast<const char*>(a(1)) - block.a : 64;
-    block.w = reinterpret_cast<const char*>(t.w);
-    block.w_step = 2 * t.w_step;
-    block.from = reinterpret_cast<const char*>(t.from);
-    block.from_row = 4 * t.from_row;
-    block.to = reinterpret_cast<char*>(t.to);
-    block.to_row = 4 * t.to_row;
-    return MultiplyOnTiles(rows, vectors, t.count, block);
-  }
-#endif
+void MultiplyOnVectors(int64_t rows, int64_t vectors, const Rows& a, const TileProduct<F>& t) {
   constexpr int64_t W = kWidth<typename VectorOf<Real<F>>::Type>, P = kPair<F>;
   const Split columns(vectors, kMaxVectors);
   for (int64_t j = 0; j < columns.parts; ++j) {
@@ -207,6 +193,29 @@ void MultiplyRows(int64_t rows, int64_t vectors, const Rows& a, const TileProduc
       }
     }
   }
+}
+
+// Likewise, however such numbers are multiplied here. Where that is on tiles, rows of a lie at one distance.
+template <class F, class Rows>
+void MultiplyRows(int64_t rows, int64_t vectors, const Rows& a, const TileProduct<F>& t) {
+#if defined(__AMX_BF16__)
+  if constexpr (kOnTiles<F>) {
+    TileBlock block = {};
+    block.a = reinterpret_cast<const char*>(rows > 0 ? a(0) : nullptr);
+    block.a_row = rows > 1 ? reinterpret_cast<const char*>(a(1)) - block.a : kTileBytes;
+    block.w = reinterpret_cast<const char*>(t.w);
+    block.w_step = static_cast<int64_t>(sizeof(F)) * t.w_step;
+    block.from = reinterpret_cast<const char*>(t.from);
+    block.from_row = static_cast<int64_t>(sizeof(Real<F>)) * t.from_row;
+    block.to = reinterpret_cast<char*>(t.to);
+    block.to_row = static_cast<int64_t>(sizeof(Real<F>)) * t.to_row;
+    MultiplyOnTiles<kParts<F>>(rows, vectors, t.count, block);
+  } else {
+    MultiplyOnVectors(rows, vectors, a, t);
+  }
+#else
+  MultiplyOnVectors(rows, vectors, a, t);
+#endif
 }
 
 // Likewise, into rows of any width: add(r, in) is given row r of the product, at most kMaxVectors vectors.

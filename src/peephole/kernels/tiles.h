@@ -13,7 +13,7 @@
 
 namespace {
 
-constexpr int64_t kTileRows = 16, kTilePairs = 16;
+constexpr int64_t kTileRows = 16, kTilePairs = 16, kTileBytes = 4 * kTilePairs;  // bytes: of a row of a tile
 // Tiles of a that are multiplied with all columns before the next: 32 rows of so many stay in the first-level cache.
 constexpr int64_t kTilesDeep = 16;
 
@@ -64,8 +64,9 @@ struct TileBlock {
   int64_t lines;
 };
 
-// Two tiles of rows by at most two of columns, or one by at most four.
-template <int R, int C> void MultiplyBlock(const TileBlock& t) {
+// Two tiles of rows by at most two of columns, or one by at most four. P: parts that stand for a number; with two of them, at most
+// two columns.
+template <int P, int R, int C> void MultiplyBlock(const TileBlock& t) {
   __asm__ volatile("" : : : "memory");  // the intrinsics do not say what they read
   const char *a = t.a, *w = t.w;
   const int64_t a_row = t.a_row, w_step = t.w_step, next_rows = kTileRows * a_row, next_pairs = kTilePairs * w_step;
@@ -89,7 +90,7 @@ template <int R, int C> void MultiplyBlock(const TileBlock& t) {
   }
   const char* next = t.next;
   const int64_t lines = t.lines;
-  for (int64_t k = 0; k < t.deep; ++k, a += 4 * kTilePairs, w += next_pairs) {
+  for (int64_t k = 0; k < t.deep; ++k, a += P * kTileBytes, w += P * next_pairs) {
     for (int64_t e = 0; e < lines; ++e, next += 64) __builtin_prefetch(next, 0, 2);
     _tile_loadd(4, a, a_row);
     _tile_loadd(6, w, w_step);
@@ -112,6 +113,35 @@ template <int R, int C> void MultiplyBlock(const TileBlock& t) {
         _tile_dpbf16ps(3, 4, 7);
       }
     }
+    if constexpr (P > 1) {
+      static_assert(C <= 2, "high parts of w stay in two tiles");
+      // Low parts of a times high parts of w, which are still here, then high parts of a times low parts of w.
+      const char* const low = w + next_pairs;
+      if constexpr (R > 1) {
+        _tile_loadd(4, a + kTileBytes, a_row);
+        _tile_dpbf16ps(0, 4, 6);
+        if constexpr (C > 1) _tile_dpbf16ps(1, 4, 7);
+        _tile_loadd(5, a + kTileBytes + next_rows, a_row);
+        _tile_dpbf16ps(2, 5, 6);
+        if constexpr (C > 1) _tile_dpbf16ps(3, 5, 7);
+        _tile_loadd(4, a, a_row);
+      } else {
+        _tile_loadd(5, a + kTileBytes, a_row);
+        _tile_dpbf16ps(0, 5, 6);
+        if constexpr (C > 1) _tile_dpbf16ps(1, 5, 7);
+      }
+      _tile_loadd(6, low, w_step);
+      _tile_dpbf16ps(0, 4, 6);
+      if constexpr (C > 1) {
+        _tile_loadd(7, low + 64, w_step);
+        _tile_dpbf16ps(1, 4, 7);
+      }
+      if constexpr (R > 1) {
+        _tile_loadd(5, a + next_rows, a_row);
+        _tile_dpbf16ps(2, 5, 6);
+        if constexpr (C > 1) _tile_dpbf16ps(3, 5, 7);
+      }
+    }
   }
   char* const to = t.to;
   const int64_t row = t.to_row;
@@ -128,21 +158,21 @@ template <int R, int C> void MultiplyBlock(const TileBlock& t) {
 }
 
 // Of 1 to 32 rows, all columns.
-inline void MultiplyColumns(int64_t rows, int64_t vectors, TileBlock t, int64_t pairs) {
+template <int P> void MultiplyColumns(int64_t rows, int64_t vectors, TileBlock t, int64_t pairs) {
   const bool two = rows > kTileRows;
   ShapeTiles(two ? kTileRows : rows, two ? rows - kTileRows : rows, pairs);
-  const int64_t most = two ? 2 : 4;
+  const int64_t most = two || P > 1 ? 2 : 4;
   for (int64_t c = 0; c < vectors; c += most) {
     const int64_t cs = vectors - c < most ? vectors - c : most;
     if (two) {
-      if (cs == 2) MultiplyBlock<2, 2>(t);
-      else MultiplyBlock<2, 1>(t);
+      if (cs == 2) MultiplyBlock<P, 2, 2>(t);
+      else MultiplyBlock<P, 2, 1>(t);
     } else {
       switch (cs) {
-        case 1: MultiplyBlock<1, 1>(t); break;
-        case 2: MultiplyBlock<1, 2>(t); break;
-        case 3: MultiplyBlock<1, 3>(t); break;
-        default: MultiplyBlock<1, 4>(t);
+        case 1: MultiplyBlock<P, 1, 1>(t); break;
+        case 2: MultiplyBlock<P, 1, 2>(t); break;
+        case 3: MultiplyBlock<P, 1, P == 1 ? 3 : 1>(t); break;
+        default: MultiplyBlock<P, 1, P == 1 ? 4 : 1>(t);
       }
     }
     t.w += 64 * most;
@@ -153,12 +183,13 @@ inline void MultiplyColumns(int64_t rows, int64_t vectors, TileBlock t, int64_t 
 }
 
 // Any number of rows; `pairs` deep in all.
-inline void MultiplyOnTiles(int64_t rows, int64_t vectors, int64_t pairs, const TileBlock& all) {
+template <int P> void MultiplyOnTiles(int64_t rows, int64_t vectors, int64_t pairs, const TileBlock& all) {
   if (rows == 0 || vectors == 0) return;
-  const int64_t whole = pairs / kTilePairs, rest = pairs % kTilePairs;
+  constexpr int64_t kPairs = P * kTilePairs;
+  const int64_t whole = pairs / kPairs, rest = pairs % kPairs;  // of parts, there is no rest
   // Spread over all blocks of sums.
   const int64_t blocks = ((rows + 31) / 32) * ((vectors + 1) / 2);
-  const int64_t lines = (kTilePairs * vectors + blocks - 1) / blocks;
+  const int64_t lines = (kPairs * vectors + blocks - 1) / blocks;
   const char* next = all.w + pairs * all.w_step;
   for (int64_t r = 0; r < rows; r += 2 * kTileRows) {
     const int64_t rs = rows - r < 2 * kTileRows ? rows - r : 2 * kTileRows;
@@ -168,22 +199,22 @@ inline void MultiplyOnTiles(int64_t rows, int64_t vectors, int64_t pairs, const 
     if (t.from != nullptr) t.from += r * t.from_row;
     int64_t k = 0;
     do {  // nothing to add: `from` is still to be copied
-      t.deep = whole - k < kTilesDeep ? whole - k : kTilesDeep;
+      t.deep = whole - k < kTilesDeep / P ? whole - k : kTilesDeep / P;
       t.lines = lines;
       t.next = next;
       next += lines * 64 * t.deep * ((vectors + 1) / 2);
       if (k > 0 || t.deep > 0 || rest == 0) {
-        MultiplyColumns(rs, vectors, t, kTilePairs);
+        MultiplyColumns<P>(rs, vectors, t, kTilePairs);
         t.from = t.to;
         t.from_row = t.to_row;
       }
       k += t.deep;
-      t.a += t.deep * 4 * kTilePairs;
-      t.w += t.deep * kTilePairs * t.w_step;
+      t.a += t.deep * P * kTileBytes;
+      t.w += t.deep * kPairs * t.w_step;
     } while (k < whole);
     if (rest == 0) continue;
     t.deep = 1;
-    MultiplyColumns(rs, vectors, t, rest);
+    MultiplyColumns<P>(rs, vectors, t, rest);
   }
 }
 

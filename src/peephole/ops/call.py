@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from peephole.equations import Cell
 from peephole.equations.plan import Plan, plan
 
+PRECISIONS = ("highest", "high")
 WEIGHTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
 
 
@@ -28,6 +29,7 @@ class Call:
         save: names of the values asked for.
         reverse: as `run` takes it.
         want_state: as `run` takes it.
+        precision: likewise.
     """
 
     cell: Cell
@@ -38,6 +40,7 @@ class Call:
     save: tuple[str, ...] = ()
     reverse: bool = False
     want_state: bool = True
+    precision: str = "highest"
 
     @functools.cached_property
     def plan(self) -> Plan:
@@ -182,6 +185,7 @@ def call_of(
     save: tuple[str, ...],
     reverse: bool,
     want_state: bool,
+    precision: str = "highest",
 ) -> Call:
     """The one `Call` of these choices."""
-    return Call(cell, has_bias, has_projection, has_mask, held, save, reverse, want_state)
+    return Call(cell, has_bias, has_projection, has_mask, held, save, reverse, want_state, precision)

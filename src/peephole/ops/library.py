@@ -13,7 +13,7 @@ from peephole.equations.emit_cpp import LIMIT, counts, emit
 from peephole.equations.plan import plan
 from peephole.errors import BackendUnavailable, check_choice
 
-ABI = 2
+ABI = 3
 DTYPES = {"float32": 0, "float64": 1, "bfloat16": 2}
 _FOLDER = Path(__file__).resolve().parents[1] / "kernels"
 _NAMES = ("peephole.so", "peephole.dylib", "peephole.dll")
@@ -35,7 +35,17 @@ class Run(ctypes.Structure):
         ("reverse", ctypes.c_int32),
         *(
             (name, ctypes.c_int64)
-            for name in ("threads", "split", "steps", "batch", "rows", "inputs", "hidden", "width")
+            for name in (
+                "threads",
+                "split",
+                "precision",
+                "steps",
+                "batch",
+                "rows",
+                "inputs",
+                "hidden",
+                "width",
+            )
         ),
         ("batch_sizes", ctypes.c_void_p),
         ("x", ctypes.c_void_p),

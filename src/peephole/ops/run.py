@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from peephole.equations import Cell
-from peephole.errors import LengthError, ShapeError
+from peephole.errors import LengthError, ShapeError, check_choice
 from peephole.ops.arrays import Array, broadcast, kind_of
 from peephole.ops.batch_sizes import BatchSizes
-from peephole.ops.call import Call, call_of
+from peephole.ops.call import PRECISIONS, Call, call_of
 from peephole.ops.checks import check_names
 from peephole.ops.packing import Packing
 from peephole.ops.request import Output, Request, output_of
@@ -30,6 +30,7 @@ def run(
     save: Iterable[str] = (),
     clamp: Mapping[str, Array] | None = None,
     want_state: bool = True,
+    precision: str = "highest",
 ) -> Output:
     """Run a cell over the packed rows of a batch of sequences.
 
@@ -48,6 +49,9 @@ def run(
         save: names of values (`cell.values`) to return for every row.
         clamp: values to hold, name → array that broadcasts to `[R, H]`; later equations see it (h: before projection).
         want_state: False when final states are not needed; lets a backend take a path that does not know them.
+        precision: ``"highest"``, or ``"high"``, which allows the compiled backend to multiply float32 as sums of two bfloat16
+            where that is faster: the forward pass, on AMX. The error of a product is 2^-16 of it or less, sums are float32; what
+            is infinite may come out as NaN. Elsewhere, in gradients and in graphs of torch's, it changes nothing.
 
     Returns:
         `Output` with `rows` `[R, P]`, final `state` in sorted order, and `saved` values `[R, H]`.
@@ -66,6 +70,7 @@ def run(
         [[0.7616], [0.642]]
     """
     where = f"run({type(cell).__name__})"
+    check_choice(where, "precision", precision, PRECISIONS)
     if kind_of(rows) is None or rows.ndim != 2:
         raise ShapeError(f"{where}: rows must be a torch tensor or a NumPy array [R, D]; got {_shown(rows)}")
     check_names(where, cell, weights, state)
@@ -76,7 +81,7 @@ def run(
         return _graph().compute_in_graph(request, backend, batch_sizes)
     call = call_of(
         cell, "bias_ih" in weights, "weight_hr" in weights, recurrent_mask is not None, tuple(clamp), save, reverse,
-        want_state,
+        want_state, precision,
     )  # fmt: skip
     arrays = _in_order(call, rows, weights, state, recurrent_mask, clamp)
     return output_of(call, compute(call, BatchSizes.of(where, batch_sizes), arrays, backend))

@@ -19,14 +19,14 @@ from peephole.errors import BackendUnavailable
 from peephole.ops import library
 from peephole.ops.arrays import Array
 from peephole.ops.batch_sizes import BatchSizes
-from peephole.ops.call import Call
+from peephole.ops.call import PRECISIONS, Call
 from peephole.ops.memory import address, addresses
 from peephole.ops.thread_limit import available_threads, thread_limit
 
 # In the order in which they are packed below; a library whose structures differ fails here.
 _RUN_FIELDS = (
-    "cell", "dtype", "reverse", "threads", "split", "steps", "batch", "rows", "inputs", "hidden", "width", "batch_sizes",
-    "x", "x_stride", "weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr", "mask", "parameter", "state", "output",
+    "cell", "dtype", "reverse", "threads", "split", "precision", "steps", "batch", "rows", "inputs", "hidden", "width",
+    "batch_sizes", "x", "x_stride", "weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr", "mask", "parameter", "state", "output",
     "final_state", "slot", "held",
 )  # fmt: skip
 _GRADIENT_FIELDS = (
@@ -106,7 +106,7 @@ def run_structure(
     slot = state + 8 * (last - first)
     final = slot + 8 * len(slots)
     layout.pack_into(
-        made, 0, _cell_address(call, isa), code, call.reverse, threads(x), 0, sizes.steps,
+        made, 0, _cell_address(call, isa), code, call.reverse, threads(x), 0, PRECISIONS.index(call.precision), sizes.steps,
         arrays[first].shape[0], sizes.rows, x.shape[-1], call.hidden_size(arrays), arrays[2].shape[1], sizes.address,
         p[0], distance, p[1], p[2], p[3] if bias else 0, p[4] if bias else 0, p[common] if call.has_projection else 0,
         p[-1] if call.has_mask else 0, start, state, output, final if finals else _NO_ADDRESSES, slot,

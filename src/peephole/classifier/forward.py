@@ -68,6 +68,7 @@ class Forward:
         weights: tensors by name, as `config.parameter_shapes` gives them. The embedding stays as it is stored, and its rows are
             made float32 when they are looked up; the others are made float32 here.
         backend: as `peephole.ops.run` takes it.
+        precision: likewise.
         row_limit: the most rows in a block of time steps, at least 1; None: as many as fit in memory of 64 MiB, shared among
             the threads.
     """
@@ -78,6 +79,7 @@ class Forward:
         weights: Mapping[str, Tensor],
         backend: str = "auto",
         *,
+        precision: str = "high",
         row_limit: int | None = None,
     ) -> None:
         self.row_stages: list[LinearWeights | Layer] = []
@@ -96,7 +98,7 @@ class Forward:
                 )
                 (self.head if self.statistics else self.row_stages).append(made)
             elif isinstance(stage, Recurrent):
-                self.row_stages += _layers(stage, weights, backend)
+                self.row_stages += _layers(stage, weights, backend, precision)
                 widest = max(widest, width + stage.directions * stage.hidden_size)
             elif isinstance(stage, Pooling):
                 self.statistics = stage.statistics
@@ -259,7 +261,9 @@ def _pack(texts: Sequence[Ids], batch: Sequences) -> Ids:
     return packed
 
 
-def _layers(stage: Recurrent, weights: Mapping[str, Tensor], backend: str) -> list[Layer]:
+def _layers(
+    stage: Recurrent, weights: Mapping[str, Tensor], backend: str, precision: str
+) -> list[Layer]:
     cell = stage.make_cell()
     own = [
         "weight_ih",
@@ -273,6 +277,6 @@ def _layers(stage: Recurrent, weights: Mapping[str, Tensor], backend: str) -> li
         for reverse in range(stage.directions):
             suffix = layer_suffix(layer, reverse)
             tensors = {name: dense(weights[f"{stage.name}.{name}{suffix}"]) for name in own}
-            directions.append(Direction(cell, tensors, bool(reverse), backend))
+            directions.append(Direction(cell, tensors, bool(reverse), backend, precision))
         layers.append(tuple(directions))
     return layers

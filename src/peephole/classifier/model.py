@@ -28,6 +28,7 @@ from peephole.classifier.texts import blocks
 from peephole.classifier.tokenizer import Ids, Tokenizer
 from peephole.classifier.weights import check_finite, store_weights
 from peephole.errors import OptionError, check_choice
+from peephole.ops.call import PRECISIONS
 from peephole.ops.dispatch import NAMES
 
 BLOCK = 1024
@@ -43,10 +44,12 @@ class Classifier:
         weights: tensors by name, as `config.parameter_shapes` gives them; read as float32, not copied where they are. Those of
             another classifier's `tensors` stay as they are stored.
         backend: as `peephole.ops.run` takes it.
+        precision: ``"high"``, or ``"highest"`` to multiply in float32 throughout: see `peephole.ops.run`. Where it makes a
+            difference, a probability changes by less than 1e-4.
 
     Raises:
         ModelError: the parts do not fit together, or a weight is NaN or infinite.
-        OptionError: no backend has that name.
+        OptionError: no backend or precision has that name.
 
     Example:
         >>> tokenizer = Tokenizer.train(["a good film", "a bad film"], vocabulary=270)
@@ -64,15 +67,17 @@ class Classifier:
         weights: Mapping[str, np.ndarray[Any, Any] | Int8Rows],
         *,
         backend: str = "auto",
+        precision: str = "high",
     ) -> None:
         check_choice("Classifier", "backend", backend, ("auto", *NAMES))
+        check_choice("Classifier", "precision", precision, PRECISIONS)
         check_parts(config, tokenizer, weights, "Classifier")
         check_finite(weights, "Classifier")
         self.config = config
         self.tokenizer = tokenizer
-        self.backend = backend
+        self.backend, self.precision = backend, precision
         self.tensors: dict[str, Tensor] = {name: taken(weights[name]) for name in config.parameter_shapes()}
-        self.forward = Forward(config, self.tensors, backend)
+        self.forward = Forward(config, self.tensors, backend, precision=precision)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -241,7 +246,7 @@ class Classifier:
         """
         config = self.config.replace(storage=storage)
         tensors = store_weights(self.tensors, storage, "with_storage")
-        return Classifier(config, self.tokenizer, tensors, backend=self.backend)
+        return Classifier(config, self.tokenizer, tensors, backend=self.backend, precision=self.precision)
 
     def save(self, folder: str | os.PathLike[str], *, storage: Storage | None = None) -> Path:
         """Write the model folder, never half of it; see `save_model_folder`.
@@ -256,7 +261,7 @@ class Classifier:
         return softmax(self.logits(self.tokenizer.encode_batch(texts)), self.config.temperature)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return functools.partial(Classifier, backend=self.backend), (
+        return functools.partial(Classifier, backend=self.backend, precision=self.precision), (
             self.config,
             self.tokenizer,
             self.tensors,

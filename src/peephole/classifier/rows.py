@@ -119,12 +119,14 @@ class Direction:
         weights: as `ops.run` takes them.
         reverse: whether it reads from the end.
         backend: as `ops.run` takes it.
+        precision: likewise.
     """
 
     cell: Cell
     weights: Mapping[str, Array]
     reverse: bool
     backend: str
+    precision: str
 
     @property
     def hidden_size(self) -> int:
@@ -145,6 +147,7 @@ class Direction:
             states,
             backend=self.backend,
             reverse=self.reverse,
+            precision=self.precision,
         )
         return out.rows, out.state
 

@@ -26,8 +26,8 @@ from peephole.ops.memory import address, addresses
 # In the order in which they are packed below; a library whose structures differ fails here.
 _RUN_FIELDS = (
     "cell", "dtype", "reverse", "threads", "split", "precision", "steps", "batch", "rows", "inputs", "hidden", "width",
-    "batch_sizes", "x", "x_stride", "weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr", "mask", "parameter", "state", "output",
-    "final_state", "slot", "held",
+    "batch_sizes", "x", "x_stride", "weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr", "mask", "parameter",
+    "state", "output", "final_state", "slot", "held",
 )  # fmt: skip
 _GRADIENT_FIELDS = (
     "d_output", "d_final", "d_value", "d_x", "d_weight_ih", "d_weight_hh", "d_bias_ih", "d_bias_hh", "d_weight_hr",

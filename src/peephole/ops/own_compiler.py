@@ -27,7 +27,7 @@ FLAGS: dict[str, tuple[str, ...]] = {
     "avx2": ("-DPEEPHOLE_BYTES=32", "-mavx2", "-mfma"),
     "avx512": _AVX512,
     "avx512bf16": (*_AVX512, "-mavx512bf16"),
-    "amx": (*_AVX512, "-mavx512bf16"),  # tiles multiply matrices, of which a cell's file has none
+    "amx": (*_AVX512, "-mavx512bf16", "-mamx-tile", "-mamx-bf16"),
 }
 COMMON = ("-std=c++17", "-O3", "-fPIC", "-shared", "-w")
 

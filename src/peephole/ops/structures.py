@@ -26,13 +26,8 @@ from peephole.ops.thread_limit import available_threads, thread_limit
 # In the order in which they are packed below; a library whose structures differ fails here.
 _RUN_FIELDS = (
     "cell", "dtype", "reverse", "threads", "split", "precision", "steps", "batch", "rows", "inputs", "hidden", "width",
-<<<<<<< HEAD
-    "batch_sizes", "x", "x_stride", "weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr", "mask", "parameter", "state",
-    "output", "final_state", "slot", "held",
-=======
     "batch_sizes", "x", "x_stride", "weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr", "mask", "parameter",
     "state", "output", "final_state", "slot", "held",
->>>>>>> e6eba58
 )  # fmt: skip
 _GRADIENT_FIELDS = (
     "d_output", "d_final", "d_value", "d_x", "d_weight_ih", "d_weight_hh", "d_bias_ih", "d_bias_hh", "d_weight_hr",

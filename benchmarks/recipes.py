@@ -210,6 +210,11 @@ def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
         parser.error(f"--variants: {', '.join(unknown)} unknown; there are {', '.join(VARIANTS)}")
     if asked.variants[0] != "default":  # all others are compared with it
         asked.variants = ["default", *(name for name in asked.variants if name != "default")]
+    if wrong := [setting for setting in asked.set if "=" not in setting]:
+        parser.error(f"--set: must be NAME=VALUE; got {', '.join(wrong)}")
+    for name, folder in (("--teacher", asked.teacher), ("--from", asked.language_model)):
+        if folder is not None and not folder.is_dir():
+            parser.error(f"{name}: there is no folder {folder}")
     asked.set = dict(setting.split("=", 1) for setting in asked.set)
     return asked
 

@@ -13,6 +13,7 @@ import pytest
 import peephole
 from peephole.classifier.shipped import DEFAULT, FOLDER, shipped_models
 from peephole.classifier.stages import Recurrent
+from peephole.errors import OptionError
 from peephole.evaluation.behaviour import behaviour_suite, judge_behaviour
 from peephole.ops.library import library
 from peephole.reading.sample import SAMPLE_SENTENCES
@@ -63,6 +64,15 @@ def test_its_behaviour_is_what_its_card_says() -> None:
     found = judge_behaviour(peephole.load()).to_json()["capabilities"]
     for capability in found:
         assert abs(capability["rate"] - said[capability["name"]]) < 0.05, capability["name"]
+
+
+def test_high_precision_changes_next_to_nothing() -> None:
+    texts = [case.text for case in behaviour_suite()]
+    texts.append(" ".join(texts * 3))  # a long one
+    found, expected = (peephole.load(precision=name).predict_proba(texts) for name in ("high", "highest"))
+    np.testing.assert_allclose(found, expected, **SHIPPED_MODEL_BETWEEN_INSTRUCTION_SETS)
+    with pytest.raises(OptionError, match=r"load: precision must be one of .*; got 'medium'"):
+        peephole.load(precision="medium")
 
 
 PROGRAM = """

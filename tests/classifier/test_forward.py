@@ -18,6 +18,7 @@ from peephole.classifier import (
     Recurrent,
     Stage,
 )
+from peephole.classifier import forward as forward_module
 from peephole.classifier.forward import Forward
 from peephole.classifier.rows import Plan
 from peephole.errors import ModelError, OptionError
@@ -285,26 +286,49 @@ def test_weights_so_large_that_logits_are_not_finite_are_refused():
         Forward(config, weights).logits(texts_of([3]))
 
 
-def test_batches_beside_each_other_have_the_bits_of_one_after_the_other(monkeypatch):
+@pytest.mark.parametrize("long", [0, 2])
+def test_batches_beside_each_other_have_the_bits_of_one_after_the_other(monkeypatch, long: int):
     config = ModelConfig.default(vocabulary=60, labels=["a", "b"], embedding=9, hidden_size=7)
     weights = random_weights(config)
-    texts = [np.arange(3 + n % 29, dtype=np.int32) % 60 for n in range(150)]
+    lengths = [*[300] * long, *(3 + n % 29 for n in range(150))]
+    texts = [np.arange(length, dtype=np.int32) % 60 for length in lengths]
+    monkeypatch.setattr(forward_module, "_BLOCK_NUMBERS", 100 * (9 + 14))
     found: dict[str, Any] = {}
-    workers: set[str] = set()
+    workers: dict[str, list[int]] = {}
     real = Forward._pooled
 
     def pooled(self: Forward, own: Any) -> Any:
-        workers.add(threading.current_thread().name)
+        workers.setdefault(threading.current_thread().name, []).append(max(map(len, own)))
         return real(self, own)
 
     monkeypatch.setattr(Forward, "_pooled", pooled)
+    here = threading.current_thread().name
     for threads in ("1", "3"):
         monkeypatch.setenv("OMP_NUM_THREADS", threads)
         workers.clear()
-        found[threads] = Forward(config, weights, row_limit=100).logits(texts)
-        alone = workers == {threading.current_thread().name}
-        assert alone == (threads == "1")
+        found[threads] = Forward(config, weights).logits(texts)
+        if threads == "1":
+            assert set(workers) == {here}
+        else:  # long texts run alone, the others beside each other
+            assert workers.pop(here, []) == [300] * long
+            assert sum(map(len, workers.values())) > 3
+            assert max(max(each) for each in workers.values()) < 100
     np.testing.assert_array_equal(found["1"], found["3"])
+
+
+def test_fewer_batches_than_threads_share_the_threads(monkeypatch):
+    config = ModelConfig.default(vocabulary=60, labels=["a", "b"], embedding=9, hidden_size=7)
+    monkeypatch.setenv("OMP_NUM_THREADS", "8")
+    names: set[str] = set()
+    real = Forward._pooled
+
+    def pooled(self: Forward, own: Any) -> Any:
+        names.add(threading.current_thread().name)
+        return real(self, own)
+
+    monkeypatch.setattr(Forward, "_pooled", pooled)
+    Forward(config, random_weights(config), row_limit=100).logits([np.arange(30, dtype=np.int32)] * 9)
+    assert names == {threading.current_thread().name}
 
 
 def test_a_batch_that_fails_beside_others_fails_the_call(monkeypatch):
@@ -318,13 +342,11 @@ def test_a_batch_that_fails_beside_others_fails_the_call(monkeypatch):
         Forward(config, weights, row_limit=20).logits([np.arange(20, dtype=np.int32)] * 9)
 
 
-def test_threads_share_the_memory_of_blocks(monkeypatch):
+def test_a_block_is_bounded_whatever_the_number_of_threads(monkeypatch):
     config = ModelConfig.default(vocabulary=60, labels=["a", "b"], embedding=128, hidden_size=192)
     weights = random_weights(config)
-    rows: dict[str, int] = {}
+    rows: set[int] = set()
     for threads in ("1", "2", "64"):
         monkeypatch.setenv("OMP_NUM_THREADS", threads)
-        rows[threads] = Forward(config, weights).row_limit
-    assert rows["2"] == rows["1"] // 2
-    assert rows["1"] * (128 + 2 * 192) * 4 <= 64 << 20
-    assert rows["64"] == 4096  # a block of fewer would be slow
+        rows.add(Forward(config, weights).row_limit)
+    assert rows == {(32 << 20) // (4 * (128 + 2 * 192))}

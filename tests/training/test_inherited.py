@@ -71,7 +71,9 @@ def test_the_run_takes_the_teacher_s_tokens_and_starts_from_its_vectors(
     assert data.tokenizer.vocabulary_size == theirs.tokenizer.vocabulary_size
     assert data.vectors is not None
     torch.testing.assert_close(
-        torch.from_numpy(data.vectors), torch.from_numpy(inherited_vectors(theirs, recipe.embedding)), **FLOAT32
+        torch.from_numpy(data.vectors),
+        torch.from_numpy(inherited_vectors(theirs, recipe.embedding)),
+        **FLOAT32,
     )
     result = train(request, progress=listener())
     assert load(result.output).tokenizer.to_json() == theirs.tokenizer.to_json()

@@ -1,11 +1,11 @@
 """The forward pass of a classifier on NumPy: ids in, logits out, nothing computed on padding, memory bounded.
 
-Texts are sorted by length and dealt into batches of packed rows. Where there are several, each thread runs batches of its own, so
-that threads never wait for one another; a single batch shares its sequences among them. Each batch runs in blocks of time steps.
-In memory are the blocks' rows, in and out (about 64 MiB for all threads), 4 bytes per token, and, for each layer whose rows
-another layer reads from both ends, those rows: 4 · K · H bytes per token (K = 2 directions), of two such layers at most at once.
-So a model with one recurrent layer, or with any number of layers in one direction, reads a text of any length in constant memory
-but for its ids.
+Texts are sorted by length and dealt into batches of packed rows. Where there are enough of them, each thread runs batches of
+its own, so that threads never wait for one another; otherwise a batch shares its sequences among them. A batch that is longer
+than a block, which is one long text, runs in blocks of time steps and by itself. In memory are a block's rows for each
+thread, in and out (about 32 MiB), 4 bytes per token, and, for each layer whose rows another layer reads from both ends, those
+rows: 4 · K · H bytes per token of a batch (K = 2 directions), of two such layers at most at once. So a model with one
+recurrent layer, or with any number of layers in one direction, reads a text of any length in constant memory but for its ids.
 """
 
 from __future__ import annotations
@@ -37,10 +37,9 @@ from peephole.classifier.tokenizer import Ids
 from peephole.errors import ModelError, OptionError
 from peephole.ops import Sequences, available_threads, limit_threads
 
-_BLOCK_NUMBERS = 1 << 24  # float32 numbers of the blocks of all threads: 64 MiB
+_BLOCK_NUMBERS = 1 << 23  # float32 numbers of a block's rows: 32 MiB
 _MAX_SEQUENCES = 256
-_MIN_ROWS = 64  # of a block, however wide
-_MIN_SHARE = 4096  # rows of a thread's block, unless all threads' together have fewer: fewer leave a tile's rows unused
+_MIN_ROWS = 64
 
 Layer = tuple[Direction, ...]
 
@@ -69,8 +68,8 @@ class Forward:
             made float32 when they are looked up; the others are made float32 here.
         backend: as `peephole.ops.run` takes it.
         precision: likewise.
-        row_limit: the most rows in a block of time steps, at least 1; None: as many as fit in memory of 64 MiB, shared among
-            the threads.
+        row_limit: the most rows in a block of time steps, at least 1; None: as many as fit in 32 MiB. It does not depend on
+            the number of threads, and so neither do the batches nor their bits.
     """
 
     def __init__(
@@ -102,8 +101,7 @@ class Forward:
                 widest = max(widest, width + stage.directions * stage.hidden_size)
             elif isinstance(stage, Pooling):
                 self.statistics = stage.statistics
-        most = max(_MIN_ROWS, _BLOCK_NUMBERS // widest)
-        self.row_limit = row_limit or max(min(_MIN_SHARE, most), most // available_threads())
+        self.row_limit = row_limit or max(_MIN_ROWS, _BLOCK_NUMBERS // widest)
 
     def logits(self, texts: Sequence[Ids]) -> Array:
         """Return the logits `[N, C]` of texts given as ids `[T_n]` in [0, V), in their order.
@@ -124,14 +122,16 @@ class Forward:
                 read(batch)
 
         batches = list(self.batches([len(ids) for ids in texts]))
-        threads = min(available_threads(), len(batches))
-        if threads < 2:
-            for batch in batches:
-                read(batch)
-            return result
-        with ThreadPoolExecutor(threads, "peephole") as pool:
-            for _ in pool.map(read_alone, batches):  # the longest first; a batch that fails fails here
-                pass
+        threads = available_threads()
+        # Long texts come first, one by one and on all threads: their rows are held one text's at a time.
+        long = sum(sum(len(texts[n]) for n in batch) > self.row_limit for batch in batches)
+        beside = threads if len(batches) - long >= threads else 1
+        for batch in batches[: long if beside > 1 else None]:
+            read(batch)
+        if beside > 1:
+            with ThreadPoolExecutor(beside, "peephole") as pool:
+                for _ in pool.map(read_alone, batches[long:]):  # a batch that fails fails here
+                    pass
         return result
 
     def finish(self, pooled: Array) -> Array:
@@ -261,9 +261,7 @@ def _pack(texts: Sequence[Ids], batch: Sequences) -> Ids:
     return packed
 
 
-def _layers(
-    stage: Recurrent, weights: Mapping[str, Tensor], backend: str, precision: str
-) -> list[Layer]:
+def _layers(stage: Recurrent, weights: Mapping[str, Tensor], backend: str, precision: str) -> list[Layer]:
     cell = stage.make_cell()
     own = [
         "weight_ih",

@@ -24,7 +24,7 @@ def load(
             `Classifier.save` writes it; ``./reviews`` is always one. Weights stay on disk until they are used (memory-mapped).
         backend: as `peephole.ops.run` takes it.
         precision: ``"high"``, or ``"highest"`` to multiply in float32 throughout: see `peephole.ops.run`. Where it makes a
-            difference, a probability changes by less than 1e-4.
+            difference, a probability of the model in the package changes by less than 1e-4.
 
     Raises:
         ModelError: there is no such model, or a file is missing, damaged, of another format or hostile; the message names the

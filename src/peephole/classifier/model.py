@@ -45,7 +45,7 @@ class Classifier:
             another classifier's `tensors` stay as they are stored.
         backend: as `peephole.ops.run` takes it.
         precision: ``"high"``, or ``"highest"`` to multiply in float32 throughout: see `peephole.ops.run`. Where it makes a
-            difference, a probability changes by less than 1e-4.
+            difference, a probability of the model in the package changes by less than 1e-4.
 
     Raises:
         ModelError: the parts do not fit together, or a weight is NaN or infinite.

@@ -51,7 +51,8 @@ def run(
         want_state: False when final states are not needed; lets a backend take a path that does not know them.
         precision: ``"highest"``, or ``"high"``, which allows the compiled backend to multiply float32 as sums of two bfloat16
             where that is faster: the forward pass, on AMX. The error of a product is 2^-16 of it or less, sums are float32; what
-            is infinite may come out as NaN. Elsewhere, in gradients and in graphs of torch's, it changes nothing.
+            is infinite, or rounds to it in bfloat16, may come out as NaN. Elsewhere, in gradients and in graphs of torch's, it
+            changes nothing.
 
     Returns:
         `Output` with `rows` `[R, P]`, final `state` in sorted order, and `saved` values `[R, H]`.

@@ -82,7 +82,9 @@ class Machine:
         try:
             yield
         finally:
-            options.matmul.fp32_precision = before
+            options.matmul.fp32_precision = "none"  # as torch's wider settings say
+            if options.matmul.fp32_precision != before:
+                options.matmul.fp32_precision = before
 
     def tensor(self, values: NDArray[Any]) -> Tensor:
         """Return an array as a tensor on the device."""

@@ -108,7 +108,9 @@ class TrainRequest:
         if self.recipe.embeddings == "teacher" and not self.teachers:
             problems.append("embeddings='teacher' needs a teacher; got none")
         if self.recipe.embeddings == "teacher" and self.language_model is not None:
-            problems.append("embeddings='teacher' and a language model both give the tokens; one of them may be given")
+            problems.append(
+                "embeddings='teacher' and a language model both give the tokens; one of them may be given"
+            )
         if self.recipe.taught == "unlabelled" and not (self.teachers and self.unlabelled):
             problems.append("taught='unlabelled' needs teachers and unlabelled texts; got none of one")
         return problems

@@ -19,6 +19,25 @@ void CheckAgainstBaseline(const char* isa, const std::vector<Problem>& problems)
   }
 }
 
+void CheckHighPrecision(const char* isa, const std::vector<Problem>& problems) {
+  for (const Problem& p : problems) {
+    How how = {isa, 0};
+    how.backward = false;
+    const Named highest = Run(p, how);
+    how.precision = 1;
+    const Named high = Run(p, how);
+    // Its own error bound is tested from Python; here it is enough that nothing is read or written beside the arrays, that it is
+    // better than bfloat16, and that threads change no bit.
+    const How within = {isa, 2};
+    Compare(p, within, high, highest);
+    for (int64_t split : {1, 2}) {
+      how.threads = 3;
+      how.split = split;
+      CompareBits(p, how, Run(p, how), high);
+    }
+  }
+}
+
 namespace {
 
 std::vector<int64_t> Ragged() { return {7, 5, 5, 2, 1, 0}; }

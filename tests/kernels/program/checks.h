@@ -13,6 +13,8 @@ std::vector<Problem> LargeProblems(bool quick);
 
 // Results and gradients of both dtypes against the baseline build in float64.
 void CheckAgainstBaseline(const char* isa, const std::vector<Problem>& problems);
+// High precision of float32 stays within bfloat16's rounding of the highest, with the same bits for any number of threads.
+void CheckHighPrecision(const char* isa, const std::vector<Problem>& problems);
 // Gradients against finite differences in float64, every value held in turn.
 void CheckDerivatives(const char* isa);
 // A sequence in a batch gets what it gets alone, its rows turned round where the pass is reversed.

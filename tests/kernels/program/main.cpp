@@ -52,6 +52,7 @@ bool RunAll(const char* isa, const Options& options) {
   run("functions", [&] { CheckFunctions(isa); });
   run("small sizes against the baseline", [&] { CheckAgainstBaseline(isa, SmallProblems(quick ? 18 : 40)); });
   run("large sizes against the baseline", [&] { CheckAgainstBaseline(isa, LargeProblems(quick)); });
+  run("high precision", [&] { CheckHighPrecision(isa, SmallProblems(quick ? 18 : 40)); });
   run("finite differences", [&] { CheckDerivatives(isa); });
   run("sequences alone and together", [&] { CheckSequencesAlone(isa); });
   run("asking for less", [&] { CheckPartialRequests(isa); });

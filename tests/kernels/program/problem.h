@@ -55,6 +55,7 @@ struct How {
   bool backward = true;
   bool everything = true;   // else: h of every row and what the backward pass needs, and nothing more
   std::string only = {};    // this one gradient, and no other; empty: all
+  int64_t precision = 0;    // as in PeepholeRun
 
   std::string Describe() const;
 };

@@ -136,6 +136,7 @@ Named Run(const Problem& p, const How& how) {
   run.reverse = p.reverse;
   run.threads = how.threads;
   run.split = how.split;
+  run.precision = how.precision;
   run.steps = p.steps();
   run.batch = N;
   run.rows = R;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -149,7 +150,9 @@ def test_the_card_says_what_it_is(pretrain_request) -> None:
     assert f"perplexity {config['metrics']['held_out']['perplexity']:.1f}" in card
 
 
-def test_directions_side_by_side_have_the_bits_of_one_after_the_other(pretrain_request, monkeypatch) -> None:
+def test_directions_side_by_side_compute_what_they_do_one_after_the_other(
+    pretrain_request, monkeypatch
+) -> None:
     changes = {"directions": "both", "candidates": 5, "input_dropout": 0.2, "output_dropout": 0.3}
     parted: list[bool] = []
     real = gradients._may_part
@@ -163,7 +166,11 @@ def test_directions_side_by_side_have_the_bits_of_one_after_the_other(pretrain_r
     try:
         monkeypatch.setattr(gradients, "_may_part", noted)
         beside = pretrain(pretrain_request("beside", changes), progress=Progress())
-        assert torch.get_num_threads() == 2
+        later: list[int] = []
+        thread = threading.Thread(target=lambda: later.append(torch.get_num_threads()))
+        thread.start()
+        thread.join()
+        assert (torch.get_num_threads(), later) == (2, [2])
         monkeypatch.setattr(gradients, "_may_part", lambda *_: False)
         after = pretrain(pretrain_request("after", changes), progress=Progress())
     finally:
@@ -171,4 +178,25 @@ def test_directions_side_by_side_have_the_bits_of_one_after_the_other(pretrain_r
     assert parted
     assert all(parted)
     files = [result.output / "model.safetensors" for result in (beside, after)]
+    # Layers this small run on one thread either way, so that even the bits are the same.
     assert files[0].read_bytes() == files[1].read_bytes()
+
+
+def test_a_direction_that_fails_leaves_no_thread_and_no_setting_behind(pretrain_request, monkeypatch) -> None:
+    real = gradients.sampled_loss
+
+    def fail(*arguments):
+        if threading.current_thread() is not threading.main_thread() and len(arguments[0]):
+            raise MemoryError("no room")
+        return real(*arguments)
+
+    monkeypatch.setattr(gradients, "sampled_loss", fail)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with pytest.raises(MemoryError, match="no room"):
+            pretrain(pretrain_request("failed", {"directions": "both"}), progress=Progress())
+        assert torch.get_num_threads() == 2
+        assert not [t for t in threading.enumerate() if t.name.startswith("direction")]
+    finally:
+        torch.set_num_threads(before)

@@ -1,12 +1,12 @@
 """The gradients of a window: each direction by itself, and on a CPU the two side by side.
 
-The two networks of a language model share the vectors of tokens and nothing else, so neither waits for the other: each gets half
-of the threads. Chance is drawn before they part, so the bits are those of one after the other.
+The two networks of a language model share the vectors of tokens and nothing else, so neither waits for the other: each gets
+half of the threads. Chance is drawn before they part, and gradients are added in one order, so the bits are a function of the
+number of threads alone.
 """
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -85,21 +85,21 @@ def _side_by_side(
     ]
     shared = [model.embedding.weight, model.bias]
 
+    share = torch.get_num_threads() // count
+
     def work(direction: int) -> tuple[tuple[Tensor, list[Tensor]], tuple[Tensor, ...]]:
+        torch.set_num_threads(share)
         result = lose(direction)
         return result, torch.autograd.grad(result[0] / count, [*own[direction], *shared])
 
-    done = list(_workers(count, torch.get_num_threads()).map(work, range(count)))
+    threads = torch.get_num_threads()
+    try:
+        # Leaving the block waits for both, also where one fails.
+        with ThreadPoolExecutor(count, "direction") as pool:
+            done = list(pool.map(work, range(count)))
+    finally:
+        torch.set_num_threads(threads)  # a worker's number is the process's too, for threads that begin later
     for direction, (_, gradients) in enumerate(done):
         for weight, gradient in zip([*own[direction], *shared], gradients, strict=True):
             weight.grad = gradient if weight.grad is None else weight.grad.add_(gradient)
     return [result for result, _ in done]
-
-
-@functools.lru_cache(maxsize=1)
-def _workers(count: int, threads: int) -> ThreadPoolExecutor:
-    """Return threads that share torch's threads among them; how many this thread uses stays as it is."""
-    pool = ThreadPoolExecutor(count, "direction", lambda: torch.set_num_threads(threads // count))
-    list(pool.map(lambda _: torch.get_num_threads(), range(count)))
-    torch.set_num_threads(threads)
-    return pool

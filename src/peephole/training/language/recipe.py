@@ -81,7 +81,11 @@ class LanguageRecipe(Settings):
     epochs: float = setting(2.0, "passes over the texts", low=0, high=10_000, above=True)
     average: float = setting(0.99, "decay of the weights' moving average; 0: none", low=0, high=0.99999)
     evaluate: str = setting("average", "the weights that are judged and kept", choices=("average", "raw"))
-    precision: str = setting("no", "precision of the recurrent layers", choices=("no", "bf16", "fp16"))
+    precision: str = setting(
+        "no",
+        "precision of the recurrent layers and of the softmax's products",
+        choices=("no", "bf16", "fp16"),
+    )
     seed: int = setting(1, "seed of every random number", low=0, high=2**31 - 1)
 
     def __post_init__(self) -> None:

@@ -78,7 +78,7 @@ class Forward:
         weights: Mapping[str, Tensor],
         backend: str = "auto",
         *,
-        precision: str = "high",
+        precision: str = "highest",
         row_limit: int | None = None,
     ) -> None:
         self.row_stages: list[LinearWeights | Layer] = []

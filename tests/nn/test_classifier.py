@@ -41,7 +41,8 @@ def packed(ids: list[np.ndarray]) -> tuple[torch.Tensor, Sequences]:
 
 
 def expected(config: ModelConfig, model: ClassifierModule, ids: list[np.ndarray]) -> torch.Tensor:
-    return torch.from_numpy(Classifier(config, TOKENIZER, model.export()).logits(ids))
+    classifier = Classifier(config, TOKENIZER, model.export(), precision="highest")
+    return torch.from_numpy(classifier.logits(ids))
 
 
 @pytest.mark.parametrize("layers", [1, 2])

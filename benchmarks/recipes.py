@@ -1,7 +1,7 @@
 """What each option of `peephole train` brings: the default recipe, and variants that each change one thing.
 
     python benchmarks/recipes.py --data imdb_train.csv.gz --group-column movie --unlabelled imdb_unlabelled.csv.gz \\
-        --share 0.2 --set epochs=3 --work work --json recipes.json
+        --share 0.3 --set epochs=3 --work work --json recipes.json
     python benchmarks/recipes.py --table recipes.json
 
 Every run is a ``peephole train`` of its own, on the same texts: the whole development part, and of the training part a

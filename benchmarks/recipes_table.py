@@ -135,24 +135,46 @@ def markdown(document: Mapping[str, Any]) -> str:
     """Return the table of a result."""
     rows: list[tuple[str, ...]] = []
     for found in document["variants"]:
-        options = " ".join(f"--{key.replace('_', '-')} {value:g}" if isinstance(value, float) else
-                           f"--{key.replace('_', '-')} {value}" for key, value in found["changes"].items())  # fmt: skip
-        each = " / ".join(f"{100 * run['accuracy']:.1f}" for run in found["runs"])
         spent = found["cpu_minutes"]
-        rows.append((
-            found["title"] + (f", `{options}`" if options else ""),
-            each,
-            shown(found, "accuracy", 100, 1),
-            f"{found['log_loss']:.3f}",
-            shown(found, "log_loss", 1, 3),
-            verdict(found, document["level"]),
-            "" if spent is None else f"{spent:.1f}",
-        ))  # fmt: skip
-    seeds = ", ".join(map(str, document["seeds"]))
+        rows.append(
+            (
+                described_change(found),
+                " / ".join(f"{100 * run['accuracy']:.1f}" for run in found["runs"]),
+                shown(found, "accuracy", 100, 1),
+                f"{found['log_loss']:.3f}",
+                shown(found, "log_loss", 1, 3),
+                verdict(found, document["level"]),
+                "" if spent is None else f"{spent:.1f}",
+            )
+        )
     headings = (
-        "<", f"accuracy, seeds {seeds} (%)", "difference (points)", "log-loss", "difference (nats)", "<log-loss", "CPU minutes"
-    )  # fmt: skip
+        "<",
+        "accuracy of each seed (%)",
+        "difference (points)",
+        "log-loss (nats)",
+        "difference (nats)",
+        "<by log-loss",
+        "CPU minutes",
+    )
     return Table("", headings, tuple(rows)).markdown()
+
+
+def described_change(found: Mapping[str, Any]) -> str:
+    """Write what a variant is, with its options, and what another storage does."""
+    options = " ".join(
+        f"--{key.replace('_', '-')} {value:g}"
+        if isinstance(value, float)
+        else f"--{key.replace('_', '-')} {value}"
+        for key, value in found["changes"].items()
+    )
+    words = [found["title"], *([f"`{options}`"] if options else [])]
+    if found["variant"] in STORAGES:
+        runs = found["runs"]
+        turned = " / ".join(f"{run['labels_that_differ']:,}" for run in runs)
+        words.append(
+            f"{runs[0]['bytes'] / 1e6:.1f} of {runs[0]['float32_bytes'] / 1e6:.1f} MB, {turned} labels turned"
+        )
+    return ", ".join(words)
 
 
 def shown(found: Mapping[str, Any], key: str, scale: float, digits: int) -> str:

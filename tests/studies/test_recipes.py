@@ -185,6 +185,8 @@ def test_the_program(
     assert first.endswith(shown)
     assert len(shown.strip().split("\n")) == 2 + 4
     assert "`--virtual-adversarial 1 --entropy 1`" in shown
+    turned = " / ".join(str(run["labels_that_differ"]) for run in by_name["int8"]["runs"])
+    assert f"`--storage int8`, 0.0 of 0.0 MB, {turned} labels turned" in shown
 
     monkeypatch.setattr(sys, "argv", ["recipes.py", *map(str, words), "--set", "learning_rate=0.01"])
     with pytest.raises(SystemExit, match=r"default-1\.json is of another settings: give another --work"):

@@ -206,7 +206,7 @@ void MultiplyRows(int64_t rows, int64_t vectors, const Rows& a, const TileProduc
     block.w = reinterpret_cast<const char*>(t.w);
     block.w_step = static_cast<int64_t>(sizeof(F)) * t.w_step;
     block.from = reinterpret_cast<const char*>(t.from);
-    block.from_row = static_cast<int64_t>(sizeof(Real<F>)) * t.from_row;
+    block.from_row = t.from == nullptr ? 0 : static_cast<int64_t>(sizeof(Real<F>)) * t.from_row;
     block.to = reinterpret_cast<char*>(t.to);
     block.to_row = static_cast<int64_t>(sizeof(Real<F>)) * t.to_row;
     MultiplyOnTiles<kParts<F>>(rows, vectors, t.count, block);

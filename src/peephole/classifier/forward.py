@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
@@ -129,6 +128,8 @@ class Forward:
         for batch in batches[: long if beside > 1 else None]:
             read(batch)
         if beside > 1:
+            from concurrent.futures import ThreadPoolExecutor  # not for the first answer of a new process
+
             with ThreadPoolExecutor(beside, "peephole") as pool:
                 for _ in pool.map(read_alone, batches[long:]):  # a batch that fails fails here
                     pass

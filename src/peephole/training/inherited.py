@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from peephole.classifier import Classifier
 from peephole.classifier.storage import dense
 from peephole.errors import OptionError
-from peephole.training.recipe import Recipe, settings
+from peephole.training.recipe import Recipe, clashes, settings
 from peephole.training.teachers import Teacher
 
 SPREAD = 0.2  # standard deviation of the vectors' entries, about what the network's first weights expect
@@ -33,12 +33,7 @@ def adopt_tokens(recipe: Recipe, teacher: Teacher) -> Recipe:
         "lowercase": theirs.lowercase,
         "vocabulary": max(theirs.vocabulary_size, least),
     }
-    default = Recipe()
-    problems = [
-        f"{name}: the teacher has {value!r}; got {ours!r}"
-        for name, value in wanted.items()
-        if (ours := getattr(recipe, name)) not in (value, getattr(default, name))
-    ]
+    problems = clashes(recipe, wanted, "the teacher")
     if problems:
         raise OptionError(
             "\n  ".join([f"train: embeddings='teacher' takes the tokens of {teacher.path}", *problems]),

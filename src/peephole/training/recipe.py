@@ -150,6 +150,21 @@ class Recipe(Settings):
         return problems
 
 
+def clashes(recipe: Recipe, wanted: Mapping[str, object], owner: str) -> list[str]:
+    """Name the settings that are neither their default nor what they have to be, which is the owner's; one line for each.
+
+    Example:
+        >>> clashes(Recipe(lowercase=False), {"lowercase": True, "layers": 2}, "the teacher")
+        ['lowercase: the teacher has True; got False']
+    """
+    default = Recipe()
+    return [
+        f"{name}: {owner} has {value!r}; got {ours!r}"
+        for name, value in wanted.items()
+        if (ours := getattr(recipe, name)) not in (value, getattr(default, name))
+    ]
+
+
 def settings() -> dict[str, Setting]:
     """Return what every setting of the recipe means, by its name, in the order they are declared.
 

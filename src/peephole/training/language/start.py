@@ -13,7 +13,7 @@ from peephole.nn.classifier import ClassifierModule
 from peephole.training.language.folder import Language
 from peephole.training.language.network import EMBEDDING, RECURRENT
 from peephole.training.learner import Pace
-from peephole.training.recipe import Recipe
+from peephole.training.recipe import Recipe, clashes
 
 _SAME = ("cell", "cell_options", "embedding", "hidden_size", "layers", "tokenizer", "lowercase")
 
@@ -30,12 +30,7 @@ def adapt_recipe(recipe: Recipe, language: Language) -> Recipe:
         "vocabulary": theirs.vocabulary,
         "bidirectional": theirs.directions == "both",
     }
-    default = Recipe()
-    problems = [
-        f"{name}: the language model has {value!r}; got {ours!r}"
-        for name, value in wanted.items()
-        if (ours := getattr(recipe, name)) not in (value, getattr(default, name))
-    ]
+    problems = clashes(recipe, wanted, "the language model")
     if problems:
         raise OptionError(
             "\n  ".join([f"train: the recipe does not fit {language.path}", *problems]),

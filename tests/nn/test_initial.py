@@ -116,6 +116,28 @@ def test_orthogonal_with_projection() -> None:
     torch.testing.assert_close(projection @ projection.T, eye, **FLOAT64)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+@pytest.mark.parametrize("cell", [cells.RNN("relu"), cells.GRU()], ids=repr)
+def test_identity(cell: Cell, dtype: torch.dtype) -> None:
+    torch.manual_seed(2)
+    layer = ours.Recurrent(cell, 100, H, 2, init="identity", dtype=dtype)
+    for weight_ih, weight_hh, bias_ih, bias_hh in layer.all_weights:
+        for matrix in weight_hh.chunk(len(cell.gates)):
+            torch.testing.assert_close(matrix, torch.eye(H, dtype=dtype), **EXACT)
+        for matrix in weight_ih.chunk(len(cell.gates)):
+            assert 0.0008 < matrix.std() < 0.0013
+        assert not bias_ih.any()
+        assert not bias_hh.any()
+
+
+def test_an_rnn_of_identities_adds_up_its_inputs() -> None:
+    layer = ours.RNN(D, D, nonlinearity="relu", init="identity", dtype=torch.float64)
+    with torch.no_grad():
+        layer.weight_ih_l0.copy_(torch.eye(D))
+    x = torch.rand(9, 2, D, dtype=torch.float64)
+    torch.testing.assert_close(layer(x)[0], x.cumsum(0), **FLOAT64)
+
+
 @pytest.mark.parametrize("length", [3, 100.0, 5000])
 def test_chrono_spreads_the_memory_of_an_lstm(length: float) -> None:
     layer = ours.LSTM(D, 1024, init="chrono", chrono_length=length, dtype=torch.float64)
@@ -141,7 +163,7 @@ def test_chrono_knows_which_gate_keeps() -> None:
     assert (gated.bias_ih_l0 + gated.bias_hh_l0).chunk(2)[0].min() >= 0
 
 
-@pytest.mark.parametrize("init", ["torch", "orthogonal", "chrono"])
+@pytest.mark.parametrize("init", ["torch", "orthogonal", "identity", "chrono"])
 def test_meta_and_skip_init(init: str) -> None:
     options: dict[str, Any] = {"init": init, "chrono_length": 9 if init == "chrono" else None}
     assert ours.LSTM(D, H, device="meta", **options).weight_hh_l0.is_meta

@@ -89,6 +89,14 @@ def test_all_problems_are_listed_at_once() -> None:
         ({"cell_options": "reset"}, "cell_options: must map words to words; got 'reset'"),
         ({"head_tokens": 401}, "head_tokens: at most max_length; got 401 and 400"),
         ({"average": 0.0}, "evaluate: 'average' needs an average above 0; got average 0"),
+        (
+            {"init": "chrono", "cell": "rnn"},
+            "init: 'chrono' needs a cell with a gate that keeps the past; got cell 'rnn'",
+        ),
+        (
+            {"init": "chrono", "max_length": 2, "head_tokens": 0},
+            "init: 'chrono' needs a max_length above 2; got 2",
+        ),
     ],
     ids=str,
 )

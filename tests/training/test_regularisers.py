@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 import torch
 
+from peephole.nn import Recurrent
 from peephole.training.batches import gather
 from peephole.training.corpus import Corpus
 from peephole.training.learner import Learner
 from peephole.training.machine import Machine
 from peephole.training.network import make_config, make_network
 from peephole.training.objective import add_gradients
+from peephole.training.recipe import Recipe
 from peephole.training.state import State
 
 OFF = {
@@ -111,3 +113,28 @@ def test_weight_decay_and_averaging_act_on_the_weights(tiny) -> None:
         expected = start / 11 + weight * 10 / 11
         torch.testing.assert_close(averaged.candidate[name], expected.detach(), rtol=0, atol=1e-6)
         assert torch.equal(plain.candidate[name], weight)
+
+
+@pytest.mark.parametrize("init", ["orthogonal", "identity", "chrono"])
+def test_the_first_weights_are_those_of_the_recipe(init) -> None:
+    recipe = Recipe(cell="gru", embedding=6, hidden_size=5, head=0, max_length=50, head_tokens=10, init=init)
+    layer = make_network(make_config(recipe, 40, ("bad", "good")), recipe).get_submodule("recurrent")
+    assert isinstance(layer, Recurrent)
+    assert layer.init == init
+    matrices = torch.stack([matrix for weights in layer.all_weights for matrix in weights[1].chunk(3)])
+    squares = matrices @ matrices.transpose(1, 2)
+    assert torch.allclose(squares, torch.eye(5), atol=1e-5) == (init != "chrono")
+    assert torch.equal(matrices, torch.eye(5).expand(6, 5, 5)) == (init == "identity")
+    keep = torch.stack([(weights[2] + weights[3]).chunk(3)[1] for weights in layer.all_weights])
+    assert bool((keep > 0).all()) == (init == "chrono")
+    assert keep.exp().max() < 49
+
+
+@pytest.mark.parametrize(("init", "forget"), [("orthogonal", 1.0), ("identity", 1.0), ("chrono", None)])
+def test_forget_gates_begin_open(init, forget) -> None:
+    recipe = Recipe(embedding=6, hidden_size=5, head=0, init=init)
+    layer = make_network(make_config(recipe, 40, ("bad", "good")), recipe).get_submodule("recurrent")
+    for weights in layer.all_weights:
+        f = (weights[2] + weights[3]).chunk(4)[1]
+        assert bool((f >= 0).all())
+        assert forget is None or bool((f == forget).all())

@@ -37,9 +37,11 @@ class ClassifierModule(nn.Module):
 
     Args:
         config: the stages.
+        init: how the recurrent stages begin, as `Recurrent` takes it; forget gates are open in any case.
+        chrono_length: with ``init="chrono"``, the longest dependency expected, in steps, above 2.
 
     Raises:
-        OptionError: a stage has a name that torch keeps for itself.
+        OptionError: a stage has a name that torch keeps for itself, or a cell cannot begin like that.
 
     Example:
         >>> from peephole.classifier import ModelConfig
@@ -50,11 +52,13 @@ class ClassifierModule(nn.Module):
         torch.Size([3, 2])
     """
 
-    def __init__(self, config: ModelConfig) -> None:
+    def __init__(
+        self, config: ModelConfig, *, init: str = "orthogonal", chrono_length: float | None = None
+    ) -> None:
         super().__init__()
         self.config = config
         for stage, width in zip(config.stages, config.input_widths, strict=True):
-            module = _make(stage, width)
+            module = _make(stage, width, init, chrono_length)
             if module is None:
                 continue
             if hasattr(self, stage.name):
@@ -143,7 +147,7 @@ class ClassifierModule(nn.Module):
         return next((s.directions for s in reversed(before) if isinstance(s, RecurrentStage)), 1)
 
 
-def _make(stage: Stage, width: int) -> nn.Module | None:
+def _make(stage: Stage, width: int, first: str, chrono_length: float | None) -> nn.Module | None:
     """Return the module of a stage that reads rows of `width` features, or None for a stage without tensors."""
     if isinstance(stage, Embedding):
         module = nn.Embedding(stage.vocabulary, stage.dimension)
@@ -151,6 +155,7 @@ def _make(stage: Stage, width: int) -> nn.Module | None:
         return module
     if isinstance(stage, RecurrentStage):
         cell = stage.make_cell()
+        has_forget_bias = "f" in cell.gates and stage.bias and first != "chrono"  # which sets it by itself
         return Recurrent(
             cell,
             width,
@@ -159,8 +164,9 @@ def _make(stage: Stage, width: int) -> nn.Module | None:
             stage.bias,
             dropout=stage.dropout if stage.num_layers > 1 else 0.0,  # torch warns of one that does nothing
             bidirectional=stage.bidirectional,
-            init="orthogonal",
-            forget_bias=1.0 if "f" in cell.gates and stage.bias else None,
+            init=first,
+            chrono_length=chrono_length,
+            forget_bias=1.0 if has_forget_bias else None,
             recurrent_dropout=stage.recurrent_dropout,
         )
     if isinstance(stage, Linear):

@@ -1,4 +1,4 @@
-"""Initial weights: torch's own, orthogonal, or chrono; and the forget gate's bias."""
+"""Initial weights: torch's own, orthogonal, identity, or chrono; and the forget gate's bias."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from peephole import cells
 from peephole.equations import Cell
 from peephole.errors import OptionError, nearest
 
-NAMES = ("torch", "orthogonal", "chrono")
+NAMES = ("torch", "orthogonal", "identity", "chrono")
 
 # The gate that decides how much of the past is kept, and the sign of its bias: σ(b) is kept, or 1 − σ(b).
 _OTHER_KEEPERS: dict[type[Cell], tuple[str, int]] = {cells.GRU: ("z", 1), cells.CoupledLSTM: ("i", -1)}
@@ -26,7 +26,7 @@ class Initial:
 
     Args:
         cell: the cell whose weights they are.
-        method: ``"torch"``, ``"orthogonal"`` or ``"chrono"``; the last two are explained at their functions.
+        method: ``"torch"``, ``"orthogonal"``, ``"identity"`` or ``"chrono"``; the last three are explained at their functions.
         chrono_length: for ``"chrono"`` alone: the longest dependency expected, in steps, above 2.
         forget_bias: what the biases of the forget gate f add up to at the start; None leaves them to `method`.
         has_bias: whether the layer has biases at all.
@@ -81,6 +81,8 @@ class Initial:
         for layer in weights:
             if self.method == "orthogonal":
                 orthogonal(self.cell, layer)
+            elif self.method == "identity":
+                identity(self.cell, layer)
             elif self.method == "chrono":
                 assert self.chrono_length is not None
                 chrono(self.cell, layer, self.chrono_length)
@@ -130,6 +132,22 @@ def orthogonal(cell: Cell, weights: dict[str, Tensor]) -> None:
         _orthogonal(gate(cell, weights["weight_hh"], name))
     if "weight_hr" in weights:
         _orthogonal(weights["weight_hr"])
+    for name in ("bias_ih", "bias_hh"):
+        if name in weights:
+            init.zeros_(weights[name])
+
+
+def identity(cell: Cell, weights: dict[str, Tensor]) -> None:
+    """Recurrent matrices that hand each unit on to itself, one for each gate; small normal input matrices; zero biases.
+
+    Meant for ``RNN(nonlinearity="relu")``, which then begins as a sum of its inputs that nothing decays: the IRNN. With
+    projection the matrices have ones on their diagonal as far as it goes. A cell's own parameters keep torch's uniform values.
+
+    Source: Le, Jaitly & Hinton 2015 (arXiv 1504.00941), section 2: the identity, zero biases, and a standard deviation of 0.001.
+    """
+    for name in cell.gates:
+        init.normal_(gate(cell, weights["weight_ih"], name), std=0.001)
+        init.eye_(gate(cell, weights["weight_hh"], name))
     for name in ("bias_ih", "bias_hh"):
         if name in weights:
             init.zeros_(weights[name])

@@ -38,7 +38,7 @@ class Recurrent(CellLayer):
         device: of the parameters.
         dtype: of the parameters.
         init: ``"torch"``: everything uniform in ±1/√H, the same numbers for the same seed as torch.nn; ``"orthogonal"``,
-            ``"chrono"``: see `peephole.nn.initial`.
+            ``"identity"``, ``"chrono"``: see `peephole.nn.initial`.
         chrono_length: with ``init="chrono"``, the longest dependency expected, in steps, above 2.
         forget_bias: what the two biases of the forget gate add up to at the start; None leaves them to `init`.
         recurrent_dropout: probability in [0, 1] of zeroing an element of the operand of the recurrent products, in training: one

@@ -59,7 +59,8 @@ def make_config(recipe: Recipe, vocabulary: int, labels: tuple[str, ...]) -> Mod
 def make_network(config: ModelConfig, recipe: Recipe) -> ClassifierModule:
     """Return the network with its first weights, which are a function of the seed."""
     torch.manual_seed(recipe.seed)
-    return ClassifierModule(config)
+    chrono_length = recipe.max_length if recipe.init == "chrono" else None
+    return ClassifierModule(config, init=recipe.init, chrono_length=chrono_length)
 
 
 def start_vectors(

@@ -44,6 +44,11 @@ class Recipe(Settings):
     hidden_size: int = setting(128, "width of a layer and direction", unit="features", low=1, high=8192)
     layers: int = setting(1, "recurrent layers on top of each other", low=1, high=16)
     bidirectional: bool = setting(True, "also read each text from its end")
+    init: str = setting(
+        "orthogonal",
+        "first weights of the recurrent layers; chrono: memories of up to max_length tokens",
+        choices=("orthogonal", "identity", "chrono"),
+    )
     pooling: tuple[str, ...] = setting(("max", "mean"), "how steps become one vector", choices=_POOLING)
     head: int = setting(64, "width between pooling and output; 0: none", unit="features", low=0, high=8192)
     storage: str = setting("float32", "how the model folder holds matrices", choices=STORAGES)
@@ -145,6 +150,10 @@ class Recipe(Settings):
             problems.append(f"head_tokens: at most max_length; got {self.head_tokens} and {self.max_length}")
         if self.evaluate == "average" and not self.average:
             problems.append("evaluate: 'average' needs an average above 0; got average 0")
+        if self.init == "chrono" and self.cell == "rnn":
+            problems.append("init: 'chrono' needs a cell with a gate that keeps the past; got cell 'rnn'")
+        if self.init == "chrono" and self.max_length == 2:
+            problems.append("init: 'chrono' needs a max_length above 2; got 2")
         if len(set(self.pooling)) != len(self.pooling):
             problems.append(f"pooling: names each kind once; got {list(self.pooling)!r}")
         return problems

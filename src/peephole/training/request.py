@@ -105,6 +105,10 @@ class TrainRequest:
             names = ("pretrained_rate", "layer_rate", "unfreeze", "language_loss")
             given = [name for name in names if getattr(self.recipe, name) != getattr(default, name)]
             problems += [f"{name} needs a language model to start from (--from); got none" for name in given]
+        if self.recipe.init != default.init and self.language_model is not None:
+            problems.append(
+                f"init={self.recipe.init!r} and a language model both give the first weights; one of them may be given"
+            )
         if self.recipe.embeddings == "teacher" and not self.teachers:
             problems.append("embeddings='teacher' needs a teacher; got none")
         if self.recipe.embeddings == "teacher" and self.language_model is not None:

@@ -94,6 +94,8 @@ def test_settings_that_contradict_the_language_model(
         train(request(labelled, lm, tmp_path / "m", hidden_size=99), progress=Progress())
     with pytest.raises(OptionError, match="one of them may be given"):
         TrainRequest(sources=(labelled,), output=tmp_path / "m", language_model=lm, word_vectors=lm)
+    with pytest.raises(OptionError, match="init='identity' and a language model both give the first weights"):
+        request(labelled, lm, tmp_path / "m", init="identity")
 
 
 def test_the_language_model_is_not_forgotten(pretrain_request, labelled: Path, tmp_path: Path) -> None:

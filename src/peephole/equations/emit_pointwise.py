@@ -73,6 +73,11 @@ def _number(number: float) -> str:
     return "NAN" if math.isnan(number) else f"{'-' * (number < 0)}INFINITY"
 
 
+def _held(value: int) -> str:
+    """What is held of a value, NaN where nothing is."""
+    return f"Load<V, full>(t.held[{value}] + row, n)"
+
+
 def _indices(nodes: Iterable[Expression]) -> dict[Expression, int]:
     return {node: k for k, node in enumerate(nodes)}
 
@@ -97,7 +102,7 @@ def forward(found: Plan, phase: int) -> list[str]:
         if node.operation == "hold":
             k = found.values.index(node.label)
             inner = body.value(node.operands[0])
-            return body.variable(f"t.held[{k}] != nullptr ? Load<V, full>(t.held[{k}] + row, n) : {inner}")
+            return body.variable(f"t.held[{k}] != nullptr ? Held({_held(k)}, {inner}) : {inner}")
         return None
 
     body = _Body(leaf)
@@ -137,7 +142,8 @@ def backward(found: Plan, level: int) -> list[str]:
         if label.endswith(BEHIND):
             name = label.removesuffix(BEHIND)
             whole = body.value(found.back.values[name])
-            return body.variable(f"t.held[{values[name]}] != nullptr ? Splat<V>(0.0) : {whole}")
+            k = values[name]
+            return body.variable(f"t.held[{k}] != nullptr ? WhereFree({_held(k)}, {whole}) : {whole}")
         asked = f"t.d_value[{values[label]}]"
         asked = f"({asked} != nullptr ? Load<V, full>({asked} + row, n) : Splat<V>(0.0))"
         if label in states:
@@ -185,8 +191,10 @@ def backward(found: Plan, level: int) -> list[str]:
     for name, k in values.items():
         expression = found.back.values[name]
         if found.level(expression) == level:
+            whole = body.value(expression)
+            own = f"t.held[{k}] != nullptr ? WhereHeld({_held(k)}, {whole}) : {whole}"
             stores.append(
-                f"if (t.d_value_out[{k}] != nullptr) Store<full>(t.d_value_out[{k}] + row, {body.value(expression)}, n);"
+                f"if (t.d_value_out[{k}] != nullptr) Store<full>(t.d_value_out[{k}] + row, {own}, n);"
             )
     return _function(f"backward_{level}", "BackwardTile", before, [*body.lines, *stores], after)
 

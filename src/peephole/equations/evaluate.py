@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from peephole.equations.expression import PRODUCTS, Expression
-from peephole.equations.functions import Value, apply
+from peephole.equations.functions import Value, apply, hold
 from peephole.equations.trace import Trace
 
 
@@ -61,10 +61,17 @@ def evaluate(
         traced: the equations.
         leaf: as in `compute`.
         product: as in `compute`.
-        held: values to hold, name → array `[N, H]`.
+        held: values to hold, name → array `[N, H]`; where it is NaN, the value is free.
 
     Returns:
         name → `[N, H]`, in the order of `traced.values`.
     """
-    known = {traced.values[name]: value for name, value in held.items()}
+    known: dict[Expression, Value] = {}
+    names = {traced.values[name]: name for name in held}
+    for (
+        node
+    ) in traced.nodes():  # what is held may be free in part, so it is computed before anything that sees it
+        if node in names:
+            (free,) = compute([node], known, leaf, product)
+            known[node] = hold(held[names[node]], free)
     return dict(zip(traced.values, compute(traced.values.values(), known, leaf, product), strict=True))

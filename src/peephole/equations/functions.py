@@ -57,6 +57,16 @@ def apply(operation: str, *operands: Value) -> Value:
     return arithmetic(*operands) if arithmetic else _apply(operation, *operands)
 
 
+def hold(held: Value, free: Value) -> Value:
+    """`held` where it is no NaN, elsewhere `free`; arrays or tensors of one kind. Where it is held, `free` gets no gradient."""
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(held, torch.Tensor):
+        return torch.where(held.isnan(), free, held)
+    from peephole.equations.numpy_functions import hold
+
+    return hold(held, free)
+
+
 def _apply(name: str, *operands: Value) -> Value:
     if any(isinstance(operand, Expression) for operand in operands):
         return Expression(name, tuple(Expression.of(operand) for operand in operands))

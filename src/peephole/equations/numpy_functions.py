@@ -19,6 +19,11 @@ def relu(x: Any) -> Any:
     return np.maximum(x, 0)
 
 
+def hold(held: Any, free: Any) -> Any:
+    """`held` where it is no NaN, elsewhere `free`."""
+    return np.where(np.isnan(held), free, held)
+
+
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "sigmoid": sigmoid,
     "tanh": np.tanh,

@@ -17,7 +17,7 @@ template <class T> struct ForwardTile {
   T* const* const* state;        // [states][rows] states after it
   const int64_t* row;            // [rows] packed row
   T* const* slot;                // [slots] arrays [R, H] to store values in; null: not stored
-  const T* const* held;          // [values] arrays [R, H] of held values; null: free
+  const T* const* held;          // [values] arrays [R, H] of held values, NaN where a value is free; null: free
   T* const* kept;                // [kept] scratch for later phases, row r at r * scratch_row
   T* const* operand;             // [operands] likewise
   int64_t scratch_row;
@@ -31,7 +31,7 @@ template <class T> struct BackwardTile {
   T* const* const* d_prev;         // [states][rows] out, padded: gradient of the states before the step, along pointwise paths
   const int64_t* row;
   const T* const* slot;            // [slots] stored values
-  const T* const* held;            // [values] only compared with null
+  const T* const* held;            // [values] likewise
   const T* const* d_value;         // [values] arrays [R, H]: what the loss asks of a value; null: nothing
   T* const* d_value_out;           // [values] arrays [R, H], out; null: not wanted
   const T* const* d_operand;       // [operands] row r at r * scratch_row: what came back through products

@@ -42,7 +42,7 @@ typedef struct PeepholeRun {
   void* output;                 // [R, P] h of every row; written by forward, read by backward
   void* const* final_state;     // [states] out; null, or null members: not wanted
   void* const* slot;            // [slots] [R, H]; forward: null members are not stored; backward: read
-  const void* const* held;      // [values] [R, H]; null: free
+  const void* const* held;      // [values] [R, H], NaN where a value is free; null: free
 } PeepholeRun;
 
 typedef struct PeepholeGradients {

@@ -47,7 +47,8 @@ def run(
         recurrent_mask: `[N, P]`, multiplies the operand of every recurrent product at every step (variational dropout,
             Gal & Ghahramani 2016), already scaled by 1 / (1 − p).
         save: names of values (`cell.values`) to return for every row.
-        clamp: values to hold, name → array that broadcasts to `[R, H]`; later equations see it (h: before projection).
+        clamp: values to hold, name → array that broadcasts to `[R, H]`; later equations see it (h: before projection). Where it
+            is NaN the value is free: so some units, or some steps, can be held alone.
         want_state: False when final states are not needed; lets a backend take a path that does not know them.
         precision: ``"highest"``, or ``"high"``, which allows the compiled backend to multiply float32 as sums of two bfloat16
             where that is faster: the forward pass, on AMX. The error of a product is 2^-16 of it or less, sums are float32; what
@@ -116,7 +117,7 @@ def run_padded(
         reverse: likewise.
         recurrent_mask: `[N, P]`, in the batch's order.
         save: as `run` takes it.
-        clamp: values to hold, name → array that broadcasts to `[T, N, H]`.
+        clamp: values to hold, name → array that broadcasts to `[T, N, H]`, NaN where a value is free.
         want_state: as `run` takes it.
 
     Returns:

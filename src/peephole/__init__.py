@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from peephole import cells as cells
     from peephole import errors as errors
     from peephole import evaluation as evaluation
+    from peephole import insight as insight
     from peephole import nn as nn
     from peephole import ops as ops
     from peephole import reading as reading
@@ -24,23 +25,40 @@ if TYPE_CHECKING:
     from peephole.classifier import Classifier as Classifier
     from peephole.classifier import load as load
     from peephole.errors import PeepholeError as PeepholeError
+    from peephole.insight import Hold as Hold
+    from peephole.insight import Trace as Trace
+    from peephole.insight import clamp as clamp
+    from peephole.insight import trace as trace
 
 __version__ = "0.1.0"
 
-_MODULES = ("cells", "errors", "evaluation", "nn", "ops", "reading", "training")
-_NAMES = {"Classifier": "classifier", "PeepholeError": "errors", "load": "classifier"}
+_MODULES = ("cells", "errors", "evaluation", "insight", "nn", "ops", "reading", "training")
+_NAMES = {
+    "Classifier": "classifier",
+    "Hold": "insight",
+    "PeepholeError": "errors",
+    "Trace": "insight",
+    "clamp": "insight",
+    "load": "classifier",
+    "trace": "insight",
+}
 
 __all__ = [
     "Classifier",
+    "Hold",
     "PeepholeError",
+    "Trace",
     "__version__",
     "cells",
+    "clamp",
     "errors",
     "evaluation",
+    "insight",
     "load",
     "nn",
     "ops",
     "reading",
+    "trace",
     "training",
 ]
 

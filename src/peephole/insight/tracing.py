@@ -1,0 +1,141 @@
+"""`trace` and `clamp`: run a model or a layer and keep every value; run it again with some of them held."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from peephole.classifier import Classifier
+from peephole.classifier.prediction import softmax
+from peephole.classifier.storage import gather
+from peephole.classifier.texts import checked
+from peephole.errors import OptionError, ShapeError
+from peephole.insight.holds import Held, Indices, holds_of
+from peephole.insight.network import Array, Network, network_of
+from peephole.insight.passage import Passage
+from peephole.insight.readout import read_out
+from peephole.insight.trace import Trace, TracedText
+from peephole.ops import Sequences
+
+
+def trace(model: Any, x: Any, *, lengths: Sequence[int] | npt.ArrayLike | None = None) -> Trace:
+    """Run a model or a layer and return every named value of every step.
+
+    Args:
+        model: a `Classifier`; a layer of `peephole.nn`; or `torch.nn`'s RNN, LSTM or GRU.
+        x: for a classifier a text, or a list of texts. For a layer, `[T, D]` or `[T, N, D]` (`[N, T, D]` if it is batch-first): a
+            tensor or an array. Initial states are zeros; dropout is off.
+        lengths: for a batch of a layer: steps of each sequence `[N]`, each in [0, T]; None means T for all.
+
+    Returns:
+        The `Trace`. Arrays are NumPy's, in the precision of the weights.
+
+    Raises:
+        OptionError: the model is nothing that can be traced, or `lengths` come with texts.
+        ShapeError: `x` has another shape.
+        TextTypeError: something is no `str`.
+
+    Example:
+        >>> import peephole
+        >>> found = peephole.trace(peephole.load(), "Not bad at all.")
+        >>> found["layer0.forward.f"].shape, found.text.label
+        ((5, 192), 'positive')
+    """
+    return _traced(model, x, lengths, {}, {}, "trace")
+
+
+def clamp(
+    model: Any,
+    x: Any,
+    held: Held | None = None,
+    *,
+    silence: Mapping[str, Indices] | None = None,
+    lengths: Sequence[int] | npt.ArrayLike | None = None,
+) -> Trace:
+    """Run a model or a layer as `trace` does, with some values held.
+
+    Args:
+        model: as `trace` takes it.
+        x: likewise.
+        held: name of a value, such as ``"layer0.forward.f"``, → a number, an array, or a `Hold`, which may hold some units or
+            some steps alone.
+        silence: a layer and direction, such as ``"layer0.forward"``, → units whose h is 0 at every step.
+        lengths: as `trace` takes it.
+
+    Raises:
+        OptionError, ShapeError: nothing is held, or something that is not there; and as `trace`.
+
+    Example:
+        >>> import peephole
+        >>> found = peephole.clamp(peephole.load(), "Not bad at all.", {"layer0.forward.f": 0.0})
+        >>> float(found["layer0.forward.f"].max())
+        0.0
+    """
+    if not held and not silence:
+        raise OptionError(
+            "clamp: must hold or silence something; got nothing", hint="use trace to hold nothing"
+        )
+    return _traced(model, x, lengths, held or {}, silence or {}, "clamp")
+
+
+def _traced(
+    model: Any, x: Any, lengths: Any, held: Held, silence: Mapping[str, Indices], where: str
+) -> Trace:
+    network = network_of(model, where)
+    if network.classifier is not None:
+        if lengths is not None:
+            raise OptionError(f"{where}: lengths are for layers; a text has its own")
+        return _of_texts(network, network.classifier, x, held, silence, where)
+    rows, sequences, single = _packed(network, x, lengths, where)
+    passage = Passage(network, rows, sequences, holds=holds_of(network, sequences, held, silence, where))
+    return Trace(network, passage, single)
+
+
+def _of_texts(
+    network: Network, classifier: Classifier, x: Any, held: Held, silence: Mapping[str, Indices], where: str
+) -> Trace:
+    single = isinstance(x, str)
+    texts = [checked(text, f"{where}: x[{n}]") for n, text in enumerate([x] if single else x)]
+    ids = classifier.tokenizer.encode_batch(texts)
+    sequences = Sequences.from_lengths([len(own) for own in ids])
+    packed = np.zeros(sequences.rows, np.int32)
+    for n, own in enumerate(ids):
+        packed[sequences.rows_of(n)] = own
+    rows = gather(classifier.forward.embedding, packed)
+    passage = Passage(network, rows, sequences, holds=holds_of(network, sequences, held, silence, where))
+    readout = read_out(classifier.forward, passage)
+    probabilities = softmax(readout.logits, classifier.config.temperature)
+    known = classifier.tokenizer
+    traced = tuple(
+        TracedText(
+            text, tuple(known.words(text)), tuple(piece.text for piece in known.pieces(text)), classifier.labels,
+            probabilities[n], readout.logits[n],
+        )
+        for n, text in enumerate(texts)
+    )  # fmt: skip
+    return Trace(network, passage, single, traced, readout)
+
+
+def _packed(network: Network, x: Any, lengths: Any, where: str) -> tuple[Array, Sequences, bool]:
+    """Packed rows `[R, D]` of a batch or of one sequence."""
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(x, torch.Tensor):
+        x = x.detach().cpu().numpy()
+    array = np.asarray(x, network.dtype)
+    width = int(next(iter(network.tracks.values())).weights["weight_ih"].shape[1])
+    if array.ndim not in (2, 3) or array.shape[-1] != width:
+        axes = "[N, T, D]" if network.batch_first else "[T, N, D]"
+        raise ShapeError(f"{where}: x must be [T, D] or {axes} with D = {width}; got {list(array.shape)}")
+    single = array.ndim == 2
+    dense = array[:, None] if single else array.swapaxes(0, 1) if network.batch_first else array
+    steps, count = dense.shape[:2]
+    sequences = Sequences.from_lengths([steps] * count if lengths is None else np.asarray(lengths))
+    if len(sequences.lengths) != count or (count and int(sequences.lengths.max()) > steps):
+        raise ShapeError(
+            f"{where}: lengths must be N = {count} integers in [0, T] with T = {steps}; got {sequences.lengths.tolist()}"
+        )
+    return np.ascontiguousarray(dense[sequences.row_time, sequences.row_batch]), sequences, single

@@ -87,7 +87,7 @@ def highway(
 
     Args:
         trace: of a classifier or a layer.
-        target: for a classifier, of which number, as `Classifier.gradients` takes it; None: the margin of the most probable label.
+        target: for a classifier, of which number, as `Classifier.gradients` takes it; None: the most probable label's margin.
             (The margin, and not the loss, whose gradient vanishes wherever a model is confident.)
         d_outputs: for a layer, the number's gradient in its outputs, packed rows `[R, F]`.
         d_last: for a layer, its gradients in final h, track → `[N, P]`, in the batch's order.

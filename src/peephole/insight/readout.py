@@ -3,14 +3,33 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any, Protocol
 
 import numpy as np
 
-from peephole.classifier.forward import Forward
+from peephole.classifier.rows import LinearWeights
 from peephole.insight.network import Array, Track
 from peephole.insight.passage import Passage
 from peephole.ops import Sequences
 from peephole.ops.sequences import Integers
+
+
+class Reader(Protocol):
+    """Pooling and head: a classifier's `Forward`, or those that were put on top of a layer."""
+
+    @property
+    def statistics(self) -> tuple[str, ...]:
+        """Of ``"last"``, ``"max"`` and ``"mean"``, side by side in this order."""
+        ...
+
+    @property
+    def head(self) -> list[LinearWeights]:
+        """Linear stages, the last of which gives the logits."""
+        ...
+
+    def through_head(self, pooled: Any) -> list[Any]:
+        """Return pooled vectors `[N, F]`, and what each stage makes of them, the logits `[N, C]` last."""
+        ...
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -23,7 +42,7 @@ class Readout:
         passed: pooled vectors, and what each stage of the head made of them; the logits `[N, C]` last.
     """
 
-    forward: Forward
+    forward: Reader
     passage: Passage
     pooled: Array
     winners: Integers
@@ -68,7 +87,7 @@ def last_columns(passage: Passage) -> list[tuple[Track, slice]]:
     return found
 
 
-def read_out(forward: Forward, passage: Passage) -> Readout:
+def read_out(forward: Reader, passage: Passage) -> Readout:
     """Pool the last rows of a passage and run the head.
 
     Args:

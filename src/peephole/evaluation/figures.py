@@ -1,20 +1,14 @@
-"""The report's figures, as SVG that takes its colours from the page: one drawing for light, dark and paper.
-
-matplotlib (the `figures` extra) is imported by the function that draws, draws on a canvas of its own without
-pyplot's global state, and never sees a text from the data: only numbers and words of this file.
-"""
+"""The report's figures. Drawings never see a text from the data: only numbers and words of this file."""
 
 from __future__ import annotations
 
-import io
 import math
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from numbers import Real
-from types import ModuleType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
-from peephole.errors import OptionError, require
+from peephole.errors import OptionError
+from peephole.evaluation.drawing import ABOVE, ACCENT, SECOND, SOFT, drawn
 from peephole.evaluation.evaluation import Evaluation
 from peephole.evaluation.metrics import accuracy_interval
 from peephole.evaluation.wording import tokens_words
@@ -36,39 +30,6 @@ HISTORY_KEYS = (
     "tokens_per_second",
 )
 
-# matplotlib is given these stand-ins, and the page's variables are written over them.
-_INK, _SOFT, _RULE, _ACCENT, _SECOND = "#010101", "#020202", "#030303", "#040404", "#050505"
-_VARIABLES = {_INK: "--ink", _SOFT: "--soft", _RULE: "--rule", _ACCENT: "--accent", _SECOND: "--second"}
-
-_STYLE: dict[str, object] = {
-    "svg.fonttype": "none",  # letters stay letters: they can be read aloud, searched and set in the page's font
-    "font.size": 9.5,
-    "axes.titlesize": 9.5,
-    "text.color": _INK,
-    "axes.labelcolor": _SOFT,
-    "axes.edgecolor": _SOFT,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": _RULE,
-    "grid.linewidth": 0.6,
-    "xtick.color": _SOFT,
-    "ytick.color": _SOFT,
-    "legend.frameon": False,
-    "axes.unicode_minus": True,
-}
-# A legend in one line above the axes, where no curve can run through it.
-_ABOVE: Final[dict[str, Any]] = {
-    "loc": "lower right",
-    "bbox_to_anchor": (1.0, 1.0),
-    "ncols": 2,
-    "borderpad": 0.2,
-    "borderaxespad": 0.0,
-    "columnspacing": 1.2,
-    "handlelength": 1.6,
-}
-_WIDTH = 4.6  # inches; 442 CSS pixels at full size, so that a telephone shrinks the letters only a little
 _MOST_POINTS = 300  # of a curve; more are averaged, or a long run's report would weigh megabytes
 
 
@@ -89,12 +50,12 @@ def reliability_diagram(evaluation: Evaluation) -> str:
             [share - 100 * bound.low for share, bound in zip(accuracy, bounds, strict=True)],
             [100 * bound.high - share for share, bound in zip(accuracy, bounds, strict=True)],
         ]
-        above.plot([0, 100], [0, 100], color=_SOFT, linewidth=1, linestyle="--", label="perfect calibration")
+        above.plot([0, 100], [0, 100], color=SOFT, linewidth=1, linestyle="--", label="perfect calibration")
         above.errorbar(
             confidence,
             accuracy,
             yerr=spread,
-            color=_ACCENT,
+            color=ACCENT,
             marker="o",
             markersize=5,
             linewidth=1.4,
@@ -105,18 +66,18 @@ def reliability_diagram(evaluation: Evaluation) -> str:
         above.set_ylabel("right, %")
         lowest = min([100 * bound.low for bound in bounds] + confidence)
         above.set_ylim(10 * math.floor(lowest / 10) - 3, 103)
-        above.legend(**_ABOVE)
+        above.legend(**ABOVE)
         below.bar(
             [50 * (bin.low + bin.high) for bin in bins],
             [bin.n for bin in bins],
             width=[92 * (bin.high - bin.low) for bin in bins],
-            color=_ACCENT,
+            color=ACCENT,
         )
         below.set_ylabel("texts")
         below.set_xlabel("probability given to the answer, %")
         below.set_xlim(100 * min(bin.low for bin in bins) - 1, 101)
 
-    return _drawn("reliability", 4.3, paint)
+    return drawn("reliability", 4.3, paint)
 
 
 def length_diagram(evaluation: Evaluation) -> str | None:
@@ -138,12 +99,12 @@ def length_diagram(evaluation: Evaluation) -> str | None:
             [100 * (bin.interval.high - bin.accuracy) for bin in bins],
         ]
         mean = 100 * evaluation.accuracy
-        axes.axvline(mean, color=_SOFT, linewidth=1, linestyle="--", label="all texts")
+        axes.axvline(mean, color=SOFT, linewidth=1, linestyle="--", label="all texts")
         axes.errorbar(
             accuracy,
             places,
             xerr=spread,
-            color=_ACCENT,
+            color=ACCENT,
             marker="o",
             markersize=5,
             linestyle="none",
@@ -154,11 +115,11 @@ def length_diagram(evaluation: Evaluation) -> str | None:
         axes.set_ylim(len(bins) - 0.5, -0.5)
         axes.grid(visible=False, axis="y")
         axes.set_xlabel("right, %, with 95 % intervals")
-        axes.set_title("tokens (texts)", loc="left", color=_SOFT)
+        axes.set_title("tokens (texts)", loc="left", color=SOFT)
         lowest = min(100 * bin.interval.low for bin in bins)
         axes.set_xlim(max(-2.0, 5 * math.floor(lowest / 5) - 2), 102)
 
-    return _drawn("lengths", 0.95 + 0.3 * max(len(bins), 3), paint)
+    return drawn("lengths", 0.95 + 0.3 * max(len(bins), 3), paint)
 
 
 def learning_curve(history: History) -> str | None:
@@ -184,21 +145,21 @@ def learning_curve(history: History) -> str | None:
         grid = figure.subplots(len(panels), 1, sharex=True, squeeze=False)
         axes: dict[str, Axes] = {panel: grid[row, 0] for row, panel in enumerate(panels)}
         if "loss" in axes:
-            for points, color, name in ((loss, _SECOND, "training"), (development, _ACCENT, "development")):
+            for points, color, name in ((loss, SECOND, "training"), (development, ACCENT, "development")):
                 if points:
                     _line(axes["loss"], _thinned(points), color, name)
             axes["loss"].set_ylabel("loss, nats")
-            axes["loss"].legend(**_ABOVE)
+            axes["loss"].legend(**ABOVE)
         if "accuracy" in axes:
-            _line(axes["accuracy"], accuracy, _ACCENT, "development")
+            _line(axes["accuracy"], accuracy, ACCENT, "development")
             best = max(accuracy, key=lambda point: point[1])
-            axes["accuracy"].plot([best[0]], [best[1]], marker="o", markersize=7, color=_ACCENT)
+            axes["accuracy"].plot([best[0]], [best[1]], marker="o", markersize=7, color=ACCENT)
             axes["accuracy"].set_ylabel("development\naccuracy, %")
             axes["accuracy"].margins(y=0.15)
         axes[panels[-1]].set_xlabel(unit)
         axes[panels[-1]].locator_params(axis="x", integer=True)
 
-    return _drawn("learning", 1.2 + 1.55 * len(panels), paint)
+    return drawn("learning", 1.2 + 1.55 * len(panels), paint)
 
 
 def check_history(history: History) -> None:
@@ -243,56 +204,3 @@ def _line(axes: Axes, points: list[tuple[float, float]], color: str, name: str) 
     marker = "o" if len(points) <= 30 else ""
     places, values = [place for place, _ in points], [value for _, value in points]
     axes.plot(places, values, color=color, linewidth=1.4, marker=marker, markersize=3, label=name)
-
-
-def drawing_modules() -> tuple[ModuleType, ModuleType, ModuleType]:
-    """Import matplotlib's parts that draw: its styles, its figures and its SVG canvas.
-
-    Raises:
-        MissingExtra: matplotlib is not installed.
-    """
-    style, figure, canvas = (
-        require(f"matplotlib.{part}", extra="figures", purpose="drawing figures")
-        for part in ("style", "figure", "backends.backend_svg")
-    )
-    return style, figure, canvas
-
-
-def _drawn(name: str, height: float, paint: Callable[[Figure], None]) -> str:
-    """Return what `paint` draws as an element for a page.
-
-    Args:
-        name: of the figure; prefixed to every id, so that several figures can share a page.
-        height: in inches.
-        paint: draws on the empty figure that it is given.
-    """
-    style, module, canvas = drawing_modules()
-    written = io.StringIO()
-    # "default" first: a user's own matplotlibrc must not change the report.
-    with style.context(["default", {**_STYLE, "svg.hashsalt": name}]):
-        figure = module.Figure(figsize=(_WIDTH, height), layout="constrained")
-        canvas.FigureCanvasSVG(figure)
-        paint(figure)
-        figure.savefig(written, format="svg", transparent=True, metadata={"Date": None})
-    return _for_a_page(written.getvalue(), name)
-
-
-def _for_a_page(svg: str, name: str) -> str:
-    """Turn matplotlib's SVG file into an element of an HTML page.
-
-    No XML head, no metadata, no style sheet and no address of a name space (HTML knows SVG by itself); ids with
-    a prefix; the page's font and colours.
-    """
-    svg = svg[svg.index("<svg") :]
-    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-    svg = re.sub(r"<defs>\s*<style[^>]*>[^<]*</style>\s*</defs>", "", svg)
-    svg = re.sub(r'\s(xmlns(:xlink)?|version)="[^"]*"', "", svg)
-    svg = svg.replace("xlink:href=", "href=")
-    svg = re.sub(r'\bid="', f'id="{name}-', svg)
-    svg = re.sub(r'href="#', f'href="#{name}-', svg)
-    svg = re.sub(r"url\(#", f"url(#{name}-", svg)
-    svg = re.sub(r"font-family: [^;\"]*", "font-family: inherit", svg)
-    svg = re.sub(r"font: ([\d.]+px) [^;\"]*", r"font-size: \1", svg)
-    for stand_in, variable in _VARIABLES.items():
-        svg = svg.replace(stand_in, f"var({variable})")
-    return re.sub(r"\s*\n\s*", "\n", svg).strip()

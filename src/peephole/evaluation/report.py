@@ -15,11 +15,11 @@ from collections.abc import Mapping, Sequence
 
 from peephole.errors import OptionError
 from peephole.evaluation.checks import check_file_path
+from peephole.evaluation.drawing import drawing_modules
 from peephole.evaluation.errors_file import Mistake
 from peephole.evaluation.evaluation import Evaluation
 from peephole.evaluation.figures import (
     History,
-    drawing_modules,
     finite,
     learning_curve,
     length_diagram,

@@ -124,6 +124,25 @@ class Leaky(Cell):
         return Step(h=0.75 * prev.h - tanh(pre.n) / 2)
 
 
+@dataclasses.dataclass(frozen=True)
+class Swinging(Cell):
+    """A state that changes its sign: the conveyor on the right of a minus, and behind one."""
+
+    gates, states = ("n",), ("h",)
+
+    def step(self, pre, prev):
+        return Step(h=tanh(pre.n) - (-prev.h / 2 + prev.h))
+
+
+def test_a_negative_keep() -> None:
+    torch.manual_seed(0)
+    found = trace(nn.Recurrent(Swinging(), 3, 5, dtype=torch.float64), torch.randn(6, 3, dtype=torch.float64))
+    belt = belts(found)["layer0.forward"]
+    assert (belt.keep == -0.5).all()
+    np.testing.assert_allclose(belt.left.sum(axis=0), found["layer0.forward.h"][-1], **FLOAT64)
+    assert (half_lives(found)["layer0.forward"] == 1).all()
+
+
 def test_cells_of_ones_own() -> None:
     assert conveyor(Leaky()).state == "h"
     assert not conveyor(Leaky()).named

@@ -14,7 +14,7 @@ import peephole
 from peephole import cells, nn
 from peephole.equations import Cell
 from peephole.errors import OptionError, ShapeError, TextTypeError
-from peephole.insight import Hold, clamp, trace
+from peephole.insight import Hold, belts, clamp, trace
 from peephole.ops import run_padded
 
 LENGTHS = [3, 0, 6, 1]
@@ -75,6 +75,31 @@ def test_torch_layers_are_traced_too() -> None:
     np.testing.assert_allclose(found["layer0.reverse.h"], expected[..., 5:], **FLOAT32)
     one = trace(layer, x[0])
     np.testing.assert_allclose(one["layer0.forward.z"], found["layer0.forward.z"][:, 0], **FLOAT32)
+
+
+@pytest.mark.parametrize("cell", [cells.LSTM(), cells.GRU()], ids=repr)
+def test_initial_states_are_those_of_the_layer(cell: Cell) -> None:
+    """Outputs and gates begin where the layer is told to; a sequence without steps ends there."""
+    layer, x = layer_of(cell), torch.randn(6, 4, 3, dtype=torch.float64)
+    states = [torch.randn(4, 4, 5, dtype=torch.float64) for _ in cell.states]
+    hx = states[0] if len(states) == 1 else tuple(states)
+    found = trace(layer, x, lengths=LENGTHS, hx=hx)
+    expected = layer(x, hx, lengths=LENGTHS)[0].detach()
+    np.testing.assert_allclose(found["layer1.forward.h"], expected[..., :5], **FLOAT64)
+    np.testing.assert_allclose(found["layer1.reverse.h"], expected[..., 5:], **FLOAT64)
+    for track, belt in belts(found).items():
+        whole = found.unpacked(belt.left).sum(axis=0) + belt.start_left
+        np.testing.assert_allclose(whole, belt.final, **FLOAT64)
+        start = states[cell.states.index(belt.state)][list(found.network.tracks).index(track)]
+        np.testing.assert_allclose(belt.final[1], start[1], **FLOAT64)  # LENGTHS[1] is 0
+    alone = trace(
+        layer, x[:3, 0], hx=hx[:, 0] if isinstance(hx, torch.Tensor) else tuple(h[:, 0] for h in hx)
+    )
+    np.testing.assert_allclose(alone["layer0.forward.h"], found["layer0.forward.h"][:3, 0], **FLOAT64)
+    with pytest.raises(
+        ShapeError, match=r"hx .*must be \[L·K, N, H\] = \[4, 1, 5\]; got \[4, 4, 5\]|hx must be"
+    ):
+        trace(layer, x[:3, 0], hx=hx)
 
 
 def test_projected_layers() -> None:
@@ -163,7 +188,7 @@ def test_what_cannot_be_traced_or_held() -> None:
         trace(layer, x[:, :2])
     with pytest.raises(ShapeError, match=r"lengths must be N = 1 integers in \[0, T\] with T = 4; got \[5\]"):
         trace(layer, x[:, None], lengths=[5])
-    with pytest.raises(OptionError, match="lengths are for layers"):
+    with pytest.raises(OptionError, match="lengths and hx are for layers"):
         trace(peephole.load(), "good", lengths=[1])
     with pytest.raises(TextTypeError, match=r"trace: x\[1\]"):
         trace(peephole.load(), ["good", 3])

@@ -22,14 +22,18 @@ from peephole.insight.trace import Trace, TracedText
 from peephole.ops import Sequences
 
 
-def trace(model: Any, x: Any, *, lengths: Sequence[int] | npt.ArrayLike | None = None) -> Trace:
+def trace(
+    model: Any, x: Any, *, lengths: Sequence[int] | npt.ArrayLike | None = None, hx: Any = None
+) -> Trace:
     """Run a model or a layer and return every named value of every step.
 
     Args:
         model: a `Classifier`; a layer of `peephole.nn`; or `torch.nn`'s RNN, LSTM or GRU.
         x: for a classifier a text, or a list of texts. For a layer, `[T, D]` or `[T, N, D]` (`[N, T, D]` if it is batch-first): a
-            tensor or an array. Initial states are zeros; dropout is off.
+            tensor or an array. Dropout is off.
         lengths: for a batch of a layer: steps of each sequence `[N]`, each in [0, T]; None means T for all.
+        hx: for a layer: initial states as the layer takes them, `[L·K, N, H]` or a tuple of such, without N for one
+            sequence; None means zeros.
 
     Returns:
         The `Trace`. Arrays are NumPy's, in the precision of the weights.
@@ -45,7 +49,7 @@ def trace(model: Any, x: Any, *, lengths: Sequence[int] | npt.ArrayLike | None =
         >>> found["layer0.forward.f"].shape, found.text.label
         ((5, 192), 'positive')
     """
-    return _traced(model, x, lengths, {}, {}, "trace")
+    return _traced(model, x, lengths, hx, {}, {}, "trace")
 
 
 def clamp(
@@ -55,6 +59,7 @@ def clamp(
     *,
     silence: Mapping[str, Indices] | None = None,
     lengths: Sequence[int] | npt.ArrayLike | None = None,
+    hx: Any = None,
 ) -> Trace:
     """Run a model or a layer as `trace` does, with some values held.
 
@@ -65,6 +70,7 @@ def clamp(
             some steps alone.
         silence: a layer and direction, such as ``"layer0.forward"``, → units whose h is 0 at every step.
         lengths: as `trace` takes it.
+        hx: likewise.
 
     Raises:
         OptionError, ShapeError: nothing is held, or something that is not there; and as `trace`.
@@ -79,20 +85,23 @@ def clamp(
         raise OptionError(
             "clamp: must hold or silence something; got nothing", hint="use trace to hold nothing"
         )
-    return _traced(model, x, lengths, held or {}, silence or {}, "clamp")
+    return _traced(model, x, lengths, hx, held or {}, silence or {}, "clamp")
 
 
 def _traced(
-    model: Any, x: Any, lengths: Any, held: Held, silence: Mapping[str, Indices], where: str
+    model: Any, x: Any, lengths: Any, hx: Any, held: Held, silence: Mapping[str, Indices], where: str
 ) -> Trace:
     network = network_of(model, where)
     if network.classifier is not None:
-        if lengths is not None:
-            raise OptionError(f"{where}: lengths are for layers; a text has its own")
+        if lengths is not None or hx is not None:
+            raise OptionError(
+                f"{where}: lengths and hx are for layers; a text has a length, and begins at zero"
+            )
         return _of_texts(network, network.classifier, x, held, silence, where)
     rows, sequences, single = _packed(network, x, lengths, where)
-    passage = Passage(network, rows, sequences, holds=holds_of(network, sequences, held, silence, where))
-    return Trace(network, passage, single)
+    holds = holds_of(network, sequences, held, silence, where)
+    states = _states(network, sequences, hx, single, where)
+    return Trace(network, Passage(network, rows, sequences, holds=holds, states=states), single)
 
 
 def _of_texts(
@@ -120,12 +129,43 @@ def _of_texts(
     return Trace(network, passage, single, traced, readout)
 
 
-def _packed(network: Network, x: Any, lengths: Any, where: str) -> tuple[Array, Sequences, bool]:
-    """Packed rows `[R, D]` of a batch or of one sequence."""
+def _states(
+    network: Network, sequences: Sequences, hx: Any, single: bool, where: str
+) -> dict[str, dict[str, Array]]:
+    """Initial states in the shape that torch gives them: track → name → `[N, H]`, in sorted order."""
+    if hx is None:
+        return {}
+    tracks = network.tracks
+    names = next(iter(tracks.values())).cell.states
+    given = (hx,) if len(names) == 1 else tuple(hx)
+    if len(given) != len(names):
+        raise ShapeError(f"{where}: hx must be {len(names)} states, {', '.join(names)}; got {len(given)}")
+    found: dict[str, dict[str, Array]] = {track: {} for track in tracks}
+    for name, value in zip(names, given, strict=True):
+        array = _numbers(value, network)
+        array = array[:, None] if single and array.ndim == 2 else array
+        first = next(iter(tracks.values()))
+        width = first.output_size if name == "h" else first.hidden_size
+        if array.shape != (len(tracks), len(sequences.lengths), width):
+            raise ShapeError(
+                f"{where}: hx ({name}) must be [L·K, N, H] = [{len(tracks)}, {len(sequences.lengths)}, {width}]; "
+                f"got {list(array.shape)}"
+            )
+        for track, own in zip(tracks, array, strict=True):
+            found[track][name] = np.ascontiguousarray(own[sequences.order])
+    return found
+
+
+def _numbers(x: Any, network: Network) -> Array:
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(x, torch.Tensor):
         x = x.detach().cpu().numpy()
-    array = np.asarray(x, network.dtype)
+    return np.asarray(x, network.dtype)
+
+
+def _packed(network: Network, x: Any, lengths: Any, where: str) -> tuple[Array, Sequences, bool]:
+    """Packed rows `[R, D]` of a batch or of one sequence."""
+    array = _numbers(x, network)
     width = int(next(iter(network.tracks.values())).weights["weight_ih"].shape[1])
     if array.ndim not in (2, 3) or array.shape[-1] != width:
         axes = "[N, T, D]" if network.batch_first else "[T, N, D]"

@@ -1,0 +1,305 @@
+"""The methods of explanation, ranked: against contributions that are known, by faithfulness on texts, and by their time.
+
+    PEEPHOLE_DATA=corpora python benchmarks/explanations.py --json benchmarks/results/explanations.json
+
+1. known: small networks learn to add the two marked numbers of a sequence, and, where marks have signs, to subtract them. What
+   each step contributes is known; each method's scores are correlated with it.
+2. texts: reviews of held-out films, and held-out sentences, are explained for the model in the package; words are deleted in the
+   order of the scores. `normalised` is 0 for random orders and 1 for a greedy one.
+3. time: of the scores of a 60-word text, on one thread.
+
+Methods in brackets are not offered: they are measured to know what others would be worth.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import gzip
+import hashlib
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+import peephole
+from peephole import nn
+from peephole.classifier import Classifier
+from peephole.classifier.rows import LinearWeights
+from peephole.insight.explanations import Attribution, Case, Head, attribute, case_of_rows, methods
+from peephole.insight.explanations.cases import case_of_text
+from peephole.insight.explanations.explain import explain
+from peephole.insight.explanations.faithfulness import deletions, faithfulness
+from peephole.insight.explanations.methods import decomposition
+from peephole.ops import limit_threads
+from peephole.studies.bench.machine import command_line, machine, today, versions
+from peephole.studies.tasks.adding import MARK, VALUE, batch
+
+DATA = Path(os.environ.get("PEEPHOLE_DATA", ""))
+LENGTH, HIDDEN, UPDATES, SEQUENCES, SEEDS = 30, 32, 2000, 200, (1, 2, 3)
+CELLS: dict[str, Callable[..., Any]] = {"lstm": nn.LSTM, "peephole-lstm": nn.PeepholeLSTM, "gru": nn.GRU}
+TASKS = (
+    "sum",
+    "signed sum",
+)  # a mark is 1; or, with signs, 1 or -1, and says whether its number is added or subtracted
+
+
+def gradient_times_input(case: Case) -> Attribution:
+    """The first-order guess: gradient times input."""
+    ((value, gradient),) = case.gradients([case.rows])
+    scores = (gradient.astype(np.float64) * case.rows).sum(axis=1)
+    return Attribution(value, np.add.reduceat(scores, case.spans[:, 0]))
+
+
+def at_random(case: Case) -> Attribution:
+    """Scores that know nothing."""
+    return Attribution(0.0, np.random.default_rng(case.steps).normal(size=len(case.spans)))
+
+
+def contenders() -> dict[str, Callable[[Case], Attribution]]:
+    """The methods, and some that are not offered."""
+    found: dict[str, Callable[[Case], Attribution]] = {
+        each.name: lambda case, name=each.name: attribute(case, name) for each in methods()
+    }
+    return found | {
+        "[decomposition, biases in any order]": lambda case: decomposition(case, "free"),
+        "[gradient times input]": gradient_times_input,
+        "[random]": at_random,
+    }
+
+
+# ---- contributions that are known
+
+
+def draw(size: int, rng: np.random.Generator, task: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Sequences `[T, N, 2]`, their lengths, and what each step contributes `[T, N]`."""
+    drawn = batch(size, LENGTH, rng, variant="halves")
+    inputs = drawn.inputs.copy()
+    if task == "signed sum":
+        inputs[:, :, MARK] *= rng.choice(np.array([-1, 1], np.float32), inputs.shape[:2])
+    return inputs, drawn.lengths, inputs[:, :, VALUE] * inputs[:, :, MARK]
+
+
+class Adder(torch.nn.Module):
+    """A recurrent layer whose last h is read by one linear unit."""
+
+    def __init__(self, cell: str) -> None:
+        super().__init__()
+        self.layer = CELLS[cell](2, HIDDEN)
+        self.unit = torch.nn.Linear(HIDDEN, 1)
+
+    def forward(self, x: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        """The answers `[N]`."""
+        _, state = self.layer(x, lengths=lengths)
+        h = state[0] if isinstance(state, tuple) else state
+        return self.unit(h[-1])[:, 0]
+
+    def case(self, x: np.ndarray) -> Case:
+        """One sequence `[T, 2]`."""
+        linear = LinearWeights(self.unit.weight.detach().numpy(), self.unit.bias.detach().numpy(), "none")
+        return case_of_rows(self.layer, Head(("last",), [linear]), x, [1.0])
+
+
+def train(cell: str, task: str, seed: int) -> tuple[Adder, float]:
+    """A network that adds, and its mean squared error on sequences that it has not seen."""
+    torch.manual_seed(seed)
+    rng = np.random.default_rng(seed)
+    adder = Adder(cell)
+    optimiser = torch.optim.Adam(adder.parameters(), 3e-3)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 1e-2, total_steps=UPDATES)
+    for _ in range(UPDATES):
+        x, lengths, truth = draw(64, rng, task)
+        answers = adder(torch.from_numpy(x), torch.from_numpy(lengths))
+        loss = ((answers - torch.from_numpy(truth.sum(axis=0))) ** 2).mean()
+        optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(adder.parameters(), 1.0)
+        optimiser.step()
+        schedule.step()
+    x, lengths, truth = draw(1000, np.random.default_rng(1000 + seed), task)
+    with torch.no_grad():
+        answers = adder(torch.from_numpy(x), torch.from_numpy(lengths)).numpy()
+    return adder, float(((answers - truth.sum(axis=0)) ** 2).mean())
+
+
+def known() -> Iterator[dict[str, Any]]:
+    """Correlation of scores with what each step contributes, for each task, cell, seed and method."""
+    for task in TASKS:
+        for cell in CELLS:
+            for seed in SEEDS:
+                adder, error = train(cell, task, seed)
+                x, lengths, truth = draw(SEQUENCES, np.random.default_rng(2000 + seed), task)
+                found: dict[str, Any] = {}
+                for name, run in contenders().items():
+                    correlations, hits = [], 0
+                    for n, length in enumerate(lengths.tolist()):
+                        scores = run(adder.case(x[:length, n])).scores
+                        correlations.append(float(np.corrcoef(scores, truth[:length, n])[0, 1]))
+                        marked = set(np.flatnonzero(x[:length, n, MARK]).tolist())
+                        hits += set(np.argsort(-np.abs(scores))[:2].tolist()) == marked
+                    found[name] = {
+                        "correlation": float(np.mean(correlations)),
+                        "both_marks_on_top": hits / SEQUENCES,
+                    }
+                row = {"task": task, "cell": cell, "seed": seed, "squared_error": error, "methods": found}
+                sys.stderr.write(
+                    f"{task} {cell} {seed}: error {error:.2g}; " + brief(found, "correlation") + "\n"
+                )
+                yield row
+
+
+# ---- faithfulness on texts
+
+
+def texts(name: str, count: int) -> list[str]:
+    """Texts that no stage of the model's training has seen, drawn by a hash: sentences, or reviews of 50 to 150 words."""
+    csv.field_size_limit(1 << 30)
+    with gzip.open(DATA / f"{name}.csv.gz", "rt", encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    if name == "imdb_train":
+        rows = [
+            row for row in rows if digest(row["movie"]) % 10 == 0 and 50 <= len(row["text"].split()) <= 150
+        ]
+    else:
+        rows = [row for row in rows if row["split"] != "train" and row["label"] in ("positive", "negative")]
+    return sorted((row["text"] for row in rows), key=digest)[:count]
+
+
+def digest(text: str) -> int:
+    """A hash that is the same on every machine; the one that scripts/train-reviews-model holds films out by."""
+    return int(hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest(), 16)
+
+
+def case_of(model: Classifier, text: str) -> Case:
+    """A text's case, for the label that the model gives it."""
+    ids, words = model.tokenizer.encode(text), model.tokenizer.words(text)
+    best, other = np.argsort(-model.logits([ids])[0], kind="stable")[:2].tolist()
+    return case_of_text(model, ids, np.array([[word.first, word.end] for word in words]), best, other)
+
+
+def on_texts(model: Classifier, name: str, count: int) -> dict[str, Any]:
+    """Mean faithfulness of each method, with its standard error."""
+    measures = ("comprehensiveness", "sufficiency", "area", "normalised")
+    numbers: dict[str, list[list[float]]] = {}
+    greedy: list[float] = []
+    random: list[float] = []
+    drawn = texts(name, count)
+    for text in drawn:
+        case = case_of(model, text)
+        orders = deletions(case)
+        for method, run in contenders().items():
+            found = faithfulness(case, run(case).scores, orders)
+            assert found is not None
+            values = [getattr(found, measure) for measure in measures]
+            numbers.setdefault(method, []).append([np.nan if value is None else value for value in values])
+            if method == "[random]":
+                random.append(found.random)
+                greedy.append(np.nan if found.greedy is None else found.greedy)
+    result: dict[str, Any] = {}
+    for method, rows in numbers.items():
+        table = np.array(rows)
+        mean, spread = np.nanmean(table, axis=0), np.nanstd(table, axis=0) / np.sqrt(len(table))
+        result[method] = {
+            measure: {"mean": float(mean[k]), "standard_error": float(spread[k])}
+            for k, measure in enumerate(measures)
+        }
+        # A ratio of means beside the mean of ratios, which texts with hardly any room weigh on.
+        room = np.nanmean(greedy) - np.nanmean(random)
+        result[method]["normalised_of_means"] = float((mean[2] - np.nanmean(random)) / room)
+    sys.stderr.write(
+        f"{name}: " + ", ".join(f"{m} {v['normalised_of_means']:.3f}" for m, v in result.items()) + "\n"
+    )
+    return {
+        "texts": len(drawn), "area_of_random_orders": float(np.nanmean(random)),
+        "area_of_greedy_orders": float(np.nanmean(greedy)), "methods": result,
+    }  # fmt: skip
+
+
+# ---- time
+
+SIXTY = (
+    "This film is not nearly as bad as the critics would have you believe, and although the plot drags a little in the "
+    "middle, the acting of the two leads is a joy to watch; I laughed, I cried, and I will certainly see it again with my "
+    "friends when it comes out on video next year."
+)
+
+
+def times(model: Classifier, repeats: int = 9) -> dict[str, Any]:
+    """Median milliseconds of each method's scores, then with faithfulness, and with the tree of phrases."""
+    result: dict[str, Any] = {
+        "words": len(model.tokenizer.words(SIXTY)),
+        "tokens": len(model.tokenizer.encode(SIXTY)),
+    }
+    with limit_threads(1):
+        for each in methods():
+            result[each.name] = {
+                "scores": median(
+                    lambda name=each.name: explain(model, SIXTY, method=name, faithfulness=False), repeats
+                ),
+                "with_faithfulness": median(
+                    lambda name=each.name: explain(model, SIXTY, method=name), repeats
+                ),
+            }
+        result["with_phrases"] = median(
+            lambda: explain(model, SIXTY, faithfulness=False, phrases=True), repeats
+        )
+    return result
+
+
+def median(call: Callable[[], object], repeats: int) -> float:
+    """Milliseconds."""
+    taken: list[float] = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        call()
+        taken.append(1e3 * (time.perf_counter() - start))
+    return float(np.median(taken))
+
+
+def brief(found: dict[str, Any], key: str) -> str:
+    """One line."""
+    return ", ".join(f"{name} {value[key]:.3f}" for name, value in found.items())
+
+
+def main() -> None:
+    """Measure what is asked for, and print or write it."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--parts", default="known,texts,time", help="which, separated by commas")
+    parser.add_argument("--model", default=None, help="a model folder; the one in the package by default")
+    parser.add_argument("--texts", type=int, default=200, help="texts of each corpus")
+    parser.add_argument("--json", type=Path, help="file for the results")
+    asked = parser.parse_args()
+    torch.set_num_threads(1)
+    parts = asked.parts.split(",")
+    model = peephole.load(asked.model) if asked.model else peephole.load()
+    document: dict[str, Any] = {
+        "command": command_line("benchmarks/explanations.py"),
+        "date": today(),
+        "machine": machine(),
+        "versions": versions(),
+    }
+    if "time" in parts:
+        document["time"] = times(model)
+    if "known" in parts:
+        document["known"] = list(known())
+    if "texts" in parts:
+        document["texts"] = {
+            name: on_texts(model, name, asked.texts) for name in ("imdb_train", "sst2_sentences")
+        }
+    text = json.dumps(document, indent=1) + "\n"
+    if asked.json:
+        asked.json.write_text(text, encoding="utf-8")
+    else:
+        sys.stdout.write(text)
+
+
+if __name__ == "__main__":
+    main()

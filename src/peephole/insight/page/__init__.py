@@ -1,0 +1,10 @@
+"""The page: everything that is known of one text, in one HTML file that needs nothing else."""
+
+from __future__ import annotations
+
+from peephole.insight.page.data import page_data as page_data
+from peephole.insight.page.render import page_html as page_html
+from peephole.insight.page.schema import PageData as PageData
+from peephole.insight.page.whole import explained_page as explained_page
+
+__all__ = ["PageData", "explained_page", "page_data", "page_html"]

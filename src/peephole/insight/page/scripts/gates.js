@@ -1,0 +1,62 @@
+// The figure of gates: for each track its heat maps, and the unit that is followed.
+
+// How wide a column is, and whether the panels of a track stand side by side.
+function panelFit(state, count, room) {
+  const columns = state.data.tokens.length;
+  const beside = (room - count * (GUTTER + MARGIN) - (count - 1) * 28 - 2) / count / Math.max(columns, 1);
+  if (count > 1 && beside >= 8.5) return Math.min(beside, 40);
+  return fitColumns(columns, room - GUTTER - MARGIN, 40);
+}
+
+function drawGatesOf(state, index, room) {
+  const track = state.data.tracks[index];
+  const maps = track.gates.map((gate) => ({
+    title: gate.role,
+    letter: gate.name === gate.role ? "" : gate.name,
+    meaning: gate.meaning,
+    values: state.values[index].gates[gate.name],
+    mean: gate.mean,
+  }));
+  if (!maps.length) {
+    maps.push({ title: "state", letter: track.state, meaning: "what a unit holds after each step", values: state.values[index].states, mean: null });
+  }
+  const wide = panelFit(state, maps.length, room);
+  const units = track.drawn.length;
+  const height = units >= 96 ? Math.min(units, 200) : Math.max(Math.min(units * Math.max(2, Math.floor(96 / Math.max(units, 1))), 200), 12);
+  const labels = labelRoom(state, wide);
+  return el(
+    "div",
+    { class: "track" },
+    trackHead(track),
+    says(state, track.notes.gates),
+    el("div", { class: "panels" }, maps.map((map) => drawHeat(state, index, { ...map, wide, height, labels }))),
+    drawUnit(state, index, room),
+  );
+}
+
+function trackHead(track) {
+  return el("h3", {}, el("span", { class: "arrow", "aria-hidden": "true" }, track.reverse ? "←" : "→"), track.title);
+}
+
+function drawGates(state, room) {
+  const hasGates = state.data.tracks.some((track) => track.gates.length);
+  const legend = el(
+    "div",
+    { class: "legend" },
+    hasGates ? ["shut 0", rampCanvas("unit"), "1 open"] : ["negative", rampCanvas("signed"), "positive"],
+    el("span", {}, "· rows are units, those that remember longest on top · numbers beside them: half-life in steps"),
+  );
+  const names = state.data.tracks[0].gates.map((gate) => gate.role);
+  return section(
+    "gates",
+    hasGates ? "What the gates did at each word" : "What the units held at each word",
+    "Every recurrent unit carries one number of memory from word to word. " +
+      (names.includes("write") ? "At each word its gates decide how much of that it keeps, and how much of what is new it lets in." : ""),
+    legend,
+    state.data.tracks.map((_, index) => drawGatesOf(state, index, room)),
+  );
+}
+
+function section(name, title, lead, ...children) {
+  return el("section", { id: name, "aria-labelledby": `${name}-title` }, el("h2", { id: `${name}-title` }, title), lead ? el("p", { class: "lead" }, lead) : null, ...children);
+}

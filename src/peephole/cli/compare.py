@@ -1,0 +1,263 @@
+"""``peephole compare``: the cells on the same data, or on a task with a known answer."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from peephole.cli import output
+from peephole.cli.compare_options import (
+    command,
+    flag,
+    listed,
+    rates,
+    refuse,
+    seed_numbers,
+    shared_recipe,
+)
+from peephole.cli.guard import say
+from peephole.cli.options import (
+    DATA,
+    Cpu,
+    Format,
+    GroupColumn,
+    Json,
+    LabelColumn,
+    SkipBad,
+    TextColumn,
+    TimeBudget,
+    Where,
+    conditions,
+    seconds,
+)
+from peephole.errors import OptionError, require
+
+if TYPE_CHECKING:
+    from peephole.studies.compare.comparison import Listener
+
+_TASK, _WHO = "Tasks", "Who is compared"
+_EVERY = 10.0  # seconds between two lines of progress, at least
+
+
+def compare(
+    data: Annotated[
+        list[str] | None,
+        typer.Argument(help="Labelled texts: files, folders, - or hf:NAME; or --task", show_default=False),
+    ] = None,
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--output", "-o", metavar="FOLDER", help="Folder of the report, the JSON and the finished runs"
+        ),
+    ] = Path("comparison"),
+    contenders: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="rnn, irnn, lstm, peephole-lstm, peephole-lstm-previous, peephole-lstm-full, gru, gru-before or coupled-lstm; "
+            "may be repeated, or with commas [default: rnn, irnn, lstm, peephole-lstm, peephole-lstm-full, gru]",
+            rich_help_panel=_WHO,
+        ),
+    ] = None,
+    seeds: Annotated[
+        str,
+        typer.Option(metavar="N|A,B,…", help="How many seeds, or which", rich_help_panel=_WHO),
+    ] = "3",
+    hidden_size: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Units of the LSTM [default: the task's, or the recipe's]", rich_help_panel=_WHO
+        ),
+    ] = None,
+    match: Annotated[
+        str,
+        typer.Option(
+            metavar="WHAT",
+            help="What the others have as many of as the LSTM: parameters or units",
+            rich_help_panel=_WHO,
+        ),
+    ] = "parameters",
+    rate: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=RATE",
+            help="Learning rate of one contender; may be repeated",
+            rich_help_panel=_WHO,
+        ),
+    ] = None,
+    task: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TASK",
+            help="adding, order, copy, count or timing, in place of data",
+            rich_help_panel=_TASK,
+        ),
+    ] = None,
+    variant: Annotated[
+        str | None,
+        typer.Option(
+            help="adding: early, halves; order: two, three; count: anbn, anbncn; timing: gts, msd, cosine, triangle, rectangle "
+            "[default: the first]",
+            rich_help_panel=_TASK,
+        ),
+    ] = None,
+    length: Annotated[
+        int | None,
+        typer.Option(help="Steps of the dependency [default: the task's]", rich_help_panel=_TASK),
+    ] = None,
+    sequences: Annotated[
+        int | None,
+        typer.Option(min=1, help="Training sequences at most [default: the task's]", rich_help_panel=_TASK),
+    ] = None,
+    batch: Annotated[
+        int | None,
+        typer.Option(min=1, help="Sequences of a batch [default: the task's]", rich_help_panel=_TASK),
+    ] = None,
+    learning_rate: Annotated[
+        float | None,
+        typer.Option(help="Of all contenders [default: the task's]", rich_help_panel=_TASK),
+    ] = None,
+    init: Annotated[
+        str | None,
+        typer.Option(
+            help="First weights of cells with gates: orthogonal or chrono [default: the task's]",
+            rich_help_panel=_TASK,
+        ),
+    ] = None,
+    recipe_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--recipe",
+            metavar="FILE",
+            help="JSON file of settings of peephole train, for all contenders",
+            rich_help_panel=DATA,
+        ),
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="A setting of peephole train, such as epochs=2; may be repeated",
+            rich_help_panel=DATA,
+        ),
+    ] = None,
+    text_column: TextColumn = None,
+    label_column: LabelColumn = None,
+    group_column: GroupColumn = None,
+    dev: Annotated[
+        list[str] | None,
+        typer.Option(metavar="DATA", help="Development texts of their own", rich_help_panel=DATA),
+    ] = None,
+    where: Where = None,
+    format: Format = None,
+    skip_bad: SkipBad = False,
+    cpu: Cpu = False,
+    time_budget: TimeBudget = None,
+    as_json: Json = False,
+) -> None:
+    """Compare RNN, LSTM, peephole LSTM and GRU under one budget, from several seeds: one HTML report, and JSON.
+
+    The same command goes on where it was stopped.
+
+    peephole compare reviews.csv --set epochs=2 --output cells
+
+    peephole compare --task order --seeds 5 --output order
+    """
+    require("torch", extra="train", purpose="peephole compare")
+    require("matplotlib", extra="figures", purpose="the report of peephole compare")
+    from peephole.studies.compare.comparison import Plan
+    from peephole.studies.compare.comparison import compare as run
+    from peephole.studies.compare.contenders import USUAL, choose
+    from peephole.studies.compare.ledger import MODELS, PAGE, Ledger
+    from peephole.studies.compare.page import notes
+    from peephole.studies.compare.task_study import TaskStudy
+    from peephole.studies.compare.text_study import TextStudy
+    from peephole.studies.compare.wording import table
+    from peephole.training import TrainRequest
+
+    chosen = choose(listed(contenders) or list(USUAL))
+    names = [contender.name for contender in chosen]
+    budget = {"sequences": sequences, "batch": batch, "learning_rate": learning_rate, "init": init}
+    reading = {"--text-column": text_column, "--label-column": label_column, "--group-column": group_column}
+    reading |= {"--where": where, "--format": format, "--skip-bad": skip_bad, "--cpu": cpu}
+    if task is not None:
+        given = {"DATA": data, "--recipe": recipe_file, "--set": settings, "--dev": dev, **reading}
+        refuse(given, "cannot be used with --task, which brings its own data")
+        study = TaskStudy.of(task, length, variant, budget, rates(rate, names))
+    else:
+        given = {
+            "--variant": variant,
+            "--length": length,
+            **{flag(name): value for name, value in budget.items()},
+        }
+        refuse(given, "is for --task")
+        if not data:
+            raise OptionError("compare: needs labelled texts, or --task with one of its tasks; got neither")
+        Ledger.check(out)  # before the texts are read
+        request = TrainRequest(
+            sources=tuple(data),
+            output=out / MODELS,
+            recipe=shared_recipe(recipe_file, settings),
+            dev_sources=tuple(dev or ()),
+            text_column=text_column,
+            label_column=label_column,
+            group_column=group_column,
+            where=conditions(where),
+            format=format,
+            skip_bad=skip_bad,
+            cpu=cpu,
+            command=command(),
+        )
+        study = TextStudy(request, rates(rate, names))
+    plan = Plan(
+        contenders=chosen,
+        seeds=seed_numbers(seeds),
+        hidden_size=study.usual_size if hidden_size is None else hidden_size,
+        match=match,
+        output=out,
+        time_budget=None if time_budget is None else seconds(time_budget),
+        command=command(),
+    )
+    document = run(study, plan, _listener())
+    if as_json:
+        output.print_json(document)
+        return
+    found = table(document)
+    if output.is_terminal():
+        from rich.console import Console
+
+        found.show(Console(highlight=False))
+    else:
+        typer.echo(found.plain())
+    for note in notes(document):
+        say(note)
+    typer.echo(f"report: {out / PAGE}")
+
+
+def _listener() -> Listener:
+    from peephole.studies.compare.comparison import Listener
+
+    class Printer(Listener):
+        """A line for each run, and one now and then within it, to stderr."""
+
+        def __init__(self) -> None:
+            self._begun = self._last = time.monotonic()
+
+        def begin(self, done: int, total: int, what: str) -> None:
+            self._last = time.monotonic()
+            of = f"{done + 1}/{total}" if done < total else f"{total}/{total}"
+            say(f"[{of}, {self._last - self._begun:.0f} s] {what}")
+
+        def hear(self, words: str) -> None:
+            if time.monotonic() - self._last >= _EVERY:
+                self._last = time.monotonic()
+                say(f"  {words}")
+
+        def finish(self, what: str, words: str) -> None:
+            say(f"  {what}: {words}")
+
+    return Printer()

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from peephole.cli import output
+from peephole.cli.sources import is_source
 from peephole.errors import DataError, OptionError
 from peephole.files import json_line
 
@@ -41,7 +40,7 @@ def answer(
         )
     if not texts and sys.stdin.isatty():
         raise OptionError("predict: no text was given", hint='peephole predict "A fine film."')
-    reads = [argument for argument in texts or ["-"] if not text and _is_source(argument)]
+    reads = [argument for argument in texts or ["-"] if not text and is_source(argument, "predict")]
     given_for_files = {"--text-column": text_column, "--where": where, "--format": format}
     if not reads and any(given_for_files.values()):
         named = ", ".join(name for name, value in given_for_files.items() if value)
@@ -74,7 +73,7 @@ class _Texts:
 
     def __iter__(self) -> Iterator[str]:
         for argument in self._arguments:
-            if self._take_as_texts or not _is_source(argument):
+            if self._take_as_texts or not is_source(argument, "predict"):
                 yield argument
                 continue
             from peephole.reading import read
@@ -85,26 +84,6 @@ class _Texts:
             except DataError as error:
                 self.error = error
                 return
-
-
-def _is_source(argument: str) -> bool:
-    if argument == "-" or re.fullmatch(r"hf:\S+", argument):
-        return True
-    if not argument or argument.isspace():
-        return False
-    try:
-        exists = Path(argument).exists()
-    except (OSError, ValueError):  # too long for a name, or with a NUL: a text
-        return False
-    if not exists and _FILE_NAME.fullmatch(argument):
-        raise OptionError(
-            f"predict: {argument}: no such file",
-            hint="check the name, or pass --text if this is the text itself",
-        )
-    return exists
-
-
-_FILE_NAME = re.compile(r"\S+\.(csv|tsv|jsonl|ndjson|json|txt|parquet|pq|gz)|\.{0,2}/\S+", re.IGNORECASE)
 
 
 def _record(prediction: Prediction) -> dict[str, object]:

@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.cases import CELLS
-from support.tame_cells import tame_cells
-from support.tolerances import FLOAT64
 
 from peephole import cells
 from peephole.equations import Cell, Expression, Step, log1p, maximum, relu, sigmoid, tanh, trace
 from peephole.equations.evaluate import compute
 from peephole.equations.functions import apply
 from peephole.equations.split import Parts, linearised, split_plan, split_step
+from support.cases import CELLS
+from support.tame_cells import tame_cells
+from support.tolerances import FLOAT64
 
 H, K = 4, 3
 
@@ -42,7 +42,9 @@ def stepped(cell: Cell, inside: Any, rule: Any = "first", seed: int = 0, previou
         return weights.setdefault((kind, label), rng.normal(size=shape))
 
     def whole_leaf(node: Expression) -> Any:
-        return total(leaves[node.label])[0] if node.operation == "previous" else weight("parameter", node.label)
+        return (
+            total(leaves[node.label])[0] if node.operation == "previous" else weight("parameter", node.label)
+        )
 
     def whole_product(node: Expression, operand: Any) -> Any:
         if node.operation == "input":
@@ -60,7 +62,9 @@ def stepped(cell: Cell, inside: Any, rule: Any = "first", seed: int = 0, previou
             x = weight("x", node.label)
             return Parts(inside * x, (1 - inside) * x, weight("bias", node.label))
         matrix = weight(node.operation, node.label).T
-        beta, gamma, bias = (None if part is None else np.broadcast_to(part, (K, H)) @ matrix for part in operand)
+        beta, gamma, bias = (
+            None if part is None else np.broadcast_to(part, (K, H)) @ matrix for part in operand
+        )
         if node.operation == "recurrent":
             own = weight("bias'", node.label)
             bias = own if bias is None else bias + own
@@ -97,7 +101,9 @@ def test_an_activation_against_its_definition(operation: str, parts: tuple[float
         for order in orders:
             so_far = 0.0
             for player in order:
-                shares[player] += (apply(operation, so_far + parts[player]) - apply(operation, so_far)) / len(orders)
+                shares[player] += (apply(operation, so_far + parts[player]) - apply(operation, so_far)) / len(
+                    orders
+                )
                 so_far += parts[player]
         shares[2] += apply(operation, 0.0)
         return shares
@@ -210,7 +216,13 @@ def test_a_step_of_an_rnn_by_hand() -> None:
     a, x, h = 0.3, 0.7, -0.4  # bias, input, previous state with β = 1, γ = −1.4; U = 1, b' = 0
     whole = math.tanh(a + x + h)
     node = {n.operation: n for n in plan.order}
-    known = {node["input"]: a + x, node["previous"]: h, node["recurrent"]: h, node["add"]: a + x + h, node["tanh"]: whole}
+    known = {
+        node["input"]: a + x,
+        node["previous"]: h,
+        node["recurrent"]: h,
+        node["add"]: a + x + h,
+        node["tanh"]: whole,
+    }
     (found,) = split_step(
         plan, known.__getitem__, lambda _: Parts(1.0, -1.4),
         lambda n, v: Parts(0.0, x, a) if n.operation == "input" else v, 0.0,

@@ -9,11 +9,13 @@ import numpy as np
 from peephole.classifier.rows import LinearWeights
 from peephole.equations.split import BiasRule, Parts, linearised
 from peephole.insight.explanations.case import Case, Numbers, Spans
-from peephole.insight.explanations.tracks import Inputs, SplitTrack
-from peephole.insight.network import Array
-from peephole.insight.readout import last_columns
+from peephole.insight.explanations.pooling import Pooling
+from peephole.insight.explanations.tracks import Inputs, Sink, SplitTrack
+from peephole.insight.network import Array, Track
+from peephole.ops.sequences import Integers
 
 _NUMBERS_AT_ONCE = 1 << 23  # of what comes of phrases, between two layers
+_PHRASES_AT_ONCE = 512
 _OPERATION = {"relu": "relu", "tanh": "tanh"}
 
 
@@ -51,10 +53,8 @@ def decompose(case: Case, spans: Spans, *, rule: BiasRule = "first") -> Decompos
         `peephole.equations.split` states; layers, directions, pooling and a head; and the bias belongs to the phrase at exactly
         those steps at which the inputs do.
     """
-    widest = max(case.passage.outputs.shape[1], *(t.output_size for t in case.network.tracks.values()))
-    at_once = max(1, _NUMBERS_AT_ONCE // max(1, case.steps * widest))
     split = _Split(case, rule)
-    found = [split.run(spans[at : at + at_once]) for at in range(0, len(spans), at_once)]
+    found = [split.run(spans[at : at + split.at_once]) for at in range(0, len(spans), split.at_once)]
     parts = [np.concatenate([one[k] for one in found]) if found else np.zeros(0) for k in range(3)]
     return Decomposition(
         parts[0], parts[1], parts[2], case.value, max((one[3] for one in found), default=0.0)
@@ -77,40 +77,41 @@ class _Split:
             self._stages.append([SplitTrack(track, case.passage, rows, rule) for track in stage])
             rows = np.concatenate([case.passage.runs[track.name].rows for track in stage], axis=1)
 
+    @property
+    def at_once(self) -> int:
+        """How many phrases are decomposed together."""
+        kept = [stage for stage in self._case.network.stages[:-1] if isinstance(stage, tuple)]
+        width = sum(
+            track.output_size for stage in kept for track in stage
+        )  # of the rows that another stage reads
+        return max(1, min(_PHRASES_AT_ONCE, _NUMBERS_AT_ONCE // max(1, self._case.steps * width)))
+
     def run(self, spans: Spans) -> tuple[Numbers, Numbers, Numbers, float]:
         """Return β, γ, the biases' part `[K]`, and the largest deviation."""
         inputs: Inputs = None
         touched, worst = spans, 0.0
-        for stage, kinds in zip(self._stages, self._case.network.stages, strict=True):
+        pooling = Pooling(self._case, len(spans))
+        for number, (stage, kinds) in enumerate(zip(self._stages, self._case.network.stages, strict=True), 1):
             if isinstance(stage, _Linear):
                 inputs = stage.run(spans, inputs)
                 continue
             assert isinstance(kinds, tuple)
-            widths = [track.output_size for track in kinds]
-            out = np.zeros((self._case.steps, len(spans), sum(widths)), self._case.rows.dtype)
+            is_last = number == len(self._stages)
+            width = sum(track.output_size for track in kinds)
+            rows = np.zeros((0 if is_last else self._case.steps, len(spans), width), self._case.rows.dtype)
             at = 0
-            for track, width in zip(stage, widths, strict=True):
-                worst = max(worst, track.run(spans, touched, inputs, out[:, :, at : at + width]))
-                at += width
-            inputs, touched = out, _reached(touched, kinds, self._case.steps)
-        assert inputs is not None
-        beta, gamma, bias = self._through_head(self._pooled(inputs))
-        return beta, gamma, bias, worst
-
-    def _pooled(self, rows: Array) -> Array:
-        """What of the pooled vector comes of each phrase `[K, F]`, from rows `[T, K, W]`."""
-        readout = self._case.readout
-        parts: list[Array] = []
-        for statistic in self._case.reader.statistics:
-            if statistic == "mean":
-                parts.append(rows.mean(axis=0))
-            elif statistic == "max":
-                winners = readout.winners[0]
-                parts.append(rows[winners, :, np.arange(len(winners))].T)
-            else:
-                for track, columns in last_columns(self._case.passage):
-                    parts.append(rows[0 if track.reverse else -1][:, columns])
-        return np.concatenate(parts, axis=1)
+            for track, kind in zip(stage, kinds, strict=True):
+                columns = slice(at, at + kind.output_size)
+                sink = pooling.sink(columns, reverse=kind.reverse) if is_last else _keep(rows[:, :, columns])
+                worst = max(worst, track.run(spans, touched, inputs, sink))
+                at = columns.stop
+            inputs, touched = rows, _reached(touched, kinds, self._case.steps)
+        if isinstance(self._stages[-1], _Linear):
+            assert inputs is not None
+            take = pooling.sink(slice(None), reverse=False)
+            for t, rows in enumerate(inputs):
+                take(t, np.arange(len(spans)), rows)
+        return (*self._through_head(pooling.result), worst)
 
     def _through_head(self, beta: Array) -> tuple[Numbers, Numbers, Numbers]:
         readout = self._case.readout
@@ -156,12 +157,18 @@ def _through(linear: LinearWeights, parts: Parts, before: Array, after: Array, r
     )
 
 
-def _reached(touched: Spans, tracks: tuple[object, ...], steps: int) -> Spans:
+def _keep(rows: Array) -> Sink:
+    def take(t: int, phrases: Integers, h: Array) -> None:
+        rows[t, phrases] = h
+
+    return take
+
+
+def _reached(touched: Spans, tracks: tuple[Track, ...], steps: int) -> Spans:
     """The steps at which anything of a phrase is in a layer's outputs, from those of its inputs."""
     found = touched.copy()
-    for track in tracks:
-        if getattr(track, "reverse", False):
-            found[:, 0] = 0
-        else:
-            found[:, 1] = steps
+    if any(track.reverse for track in tracks):
+        found[:, 0] = 0
+    if not all(track.reverse for track in tracks):
+        found[:, 1] = steps
     return found

@@ -13,6 +13,7 @@ from peephole.insight.explanations.decomposition import decompose
 from peephole.ops.sequences import Integers
 
 MOST_WORDS = 100
+_MOST_STEPS = 50_000  # words times tokens: a hundred words may have 500 tokens
 _SHARE = 4  # one in so many neighbours is joined in a round: 100 words take about 20 rounds
 
 
@@ -60,13 +61,13 @@ def phrase_tree(case: Case) -> Phrase | None:
         case: what is explained.
 
     Returns:
-        None for a text without words, or with more than 100.
+        None for a text without words, or with more than 100, or with words of too many tokens.
 
     Source: Singh, Murdoch & Yu, "Hierarchical interpretations for neural network predictions" (ICLR 2019), section 3.3. We
         differ: pairs alone are joined, by their interaction, until one phrase is left.
     """
     words = len(case.spans)
-    if not 1 <= words <= MOST_WORDS:
+    if not 1 <= words <= MOST_WORDS or words * case.steps > _MOST_STEPS:
         return None
     steps = _Scores(case)
     nodes = [Phrase(k, k + 1, score) for k, score in enumerate(steps.of([(k, k + 1) for k in range(words)]))]

@@ -14,9 +14,12 @@ from peephole.equations.split import BiasRule, Parts, SplitPlan, plus, split_pla
 from peephole.insight.explanations.case import Spans
 from peephole.insight.network import Array, Track
 from peephole.insight.passage import Passage
+from peephole.ops.sequences import Integers
 
 # What of the inputs of a layer comes of each phrase: `[T, K, D]`; None where the phrase's own rows are what comes of it.
 Inputs = Array | None
+# Takes a step, the positions of some phrases, and what of the track's h at that step comes of each `[k, P]`; of others, nothing.
+Sink = Callable[[int, Integers, Array], None]
 
 
 class SplitTrack:
@@ -60,19 +63,19 @@ class SplitTrack:
     def _hidden(self) -> int:
         return self._track.hidden_size
 
-    def run(self, spans: Spans, touched: Spans, inputs: Inputs, out: Array) -> float:
+    def run(self, spans: Spans, touched: Spans, inputs: Inputs, sink: Sink) -> float:
         """Decompose for K phrases.
 
         Args:
             spans: `[K, 2]` the steps of each.
             touched: `[K, 2]` the steps at which anything of a phrase is in the inputs; outside of them it adds nothing.
             inputs: what of the inputs comes of it.
-            out: `[T, K, P]`, zeros; what of h comes of each phrase is written here.
+            sink: is given what of h comes of each phrase, step by step in the order of reading.
 
         Returns:
             The largest difference, at any step and in any state, between β + γ and the state itself.
         """
-        steps, reverse = len(out), self._track.reverse
+        steps, reverse = len(self._inputs), self._track.reverse
         begin = steps - touched[:, 1] if reverse else touched[:, 0]
         order = np.argsort(begin, kind="stable")
         alive = np.searchsorted(begin[order], np.arange(steps), side="right").tolist()
@@ -92,7 +95,7 @@ class SplitTrack:
             for name, (_, gamma) in states.items():  # phrases that begin here: so far, all is of the rest
                 gamma[before:count] = self._before[name][t]
             before = count
-            inside = ((first[:count] <= t) & (t < end[:count])).astype(out.dtype)[:, None]
+            inside = ((first[:count] <= t) & (t < end[:count])).astype(self._inputs.dtype)[:, None]
             parts = self._step(
                 t, {name: (beta[:count], gamma[:count]) for name, (beta, gamma) in states.items()}, inside,
                 None if inputs is None else inputs[t, order[:count]],
@@ -102,7 +105,7 @@ class SplitTrack:
                 beta[:count] = 0.0 if one.beta is None else one.beta
                 gamma[:count] = 0.0 if one.gamma is None else one.gamma
                 worst = max(worst, float(np.abs(beta[:count] + gamma[:count] - self._after[name][t]).max()))
-            out[t, order[:count]] = states["h"][0][:count]
+            sink(t, order[:count], states["h"][0][:count])
         return worst
 
     def _step(

@@ -97,13 +97,22 @@ def tables(numbers: Numbers) -> dict[str, list[str]]:
     rows: list[list[str]] = []
     for name, found in numbers["followed"].items():
         places = [fading.LAGS.index(lag) for lag in (10, 50, 100)]
-        sizes = [told([row[place] for row in found["size"]]) for place in places]
+        sizes = [_size([row[place] for row in found["size"]]) for place in places]
         rows.append([name, *sizes, told([row[places[0]] for row in found["along"]])])
     return {
         "followed": table(
             ["network", "left after 10 steps", "after 50", "after 100", "cosine after 10"], rows
         )
     }
+
+
+def _size(values: Values) -> str:
+    """What is left, down to where the rounding of two runs' difference begins.
+
+    >>> _size([0.25, 0.5, 1.0]), _size([1e-12, 2e-13])
+    ('0.5 (0.25–1)', 'below 1e-11')
+    """
+    return "below 1e-11" if max(value or 0.0 for value in values) < 1e-11 else told(values)
 
 
 CHAPTER = Chapter(

@@ -90,8 +90,9 @@ def draw(numbers: Numbers, figure: Figure) -> None:
     right.axvspan(0, 10, color=canvas.SOFT, alpha=0.12, linewidth=0)
     right.set_xlim(0, 35)
     right.set_xlabel("n (grey: learnt from)")
-    for place, words in ((-0.15, "forwards"), (0.15, "and back")):
-        middle.text(0.4, place, words, va="center", fontsize=7, color=canvas.GROUND)
+    for place, words, color in ((-0.15, "forwards", canvas.GROUND), (0.15, "and back", canvas.INK)):
+        middle.text(0.15, place, words, va="center", fontsize=7, color=color)
+    middle.set_xticks(range(0, 9, 2))
     for axes in (left, middle, right):
         axes.grid(visible=False, axis="y")
 

@@ -67,9 +67,11 @@ def measure_learning(settings: Mapping[str, Any]) -> dict[str, Any]:
     made: dict[str, tuple[Cell, dict[str, Any]]] = {
         "RNN": (cells.RNN(), {}),
         "LSTM": (cells.LSTM(), {"forget_bias": 1.0}),
+        "GRU": (cells.GRU(), {}),
     }
     found: dict[str, Any] = {}
-    for name, (cell, options) in made.items():
+    for name in settings["networks"]:
+        cell, options = made[name]
         readers = [
             letters.learn(cell, settings["length"], seed, settings["most_steps"], **options)
             for seed in range(settings["seeds"])
@@ -150,7 +152,10 @@ CHAPTER = Chapter(
         "rnn": Item({**_SHAPE, "inputs": 1.0, "gains": list(_GAINS)}, measure_rnn),
         "rest": Item({**_SHAPE, "seeds": 5, "inputs": 0.0, "gains": list(_GAINS)}, measure_rnn),
         "lstm": Item({**_SHAPE, "inputs": 1.0, "forget_biases": list(_BIASES)}, measure_lstm),
-        "learning": Item({"seeds": 5, "length": 100, "most_steps": 500}, measure_learning),
+        "learning": Item(
+            {"seeds": 5, "length": 100, "most_steps": 500, "networks": ["RNN", "LSTM", "GRU"]},
+            measure_learning,
+        ),
     },
     draw=draw,
     size=(7.2, 3.3),

@@ -36,7 +36,9 @@ from peephole.insight.explanations import Attribution, Case, Head, attribute, ca
 from peephole.insight.explanations.cases import case_of_text
 from peephole.insight.explanations.explain import explain
 from peephole.insight.explanations.faithfulness import deletions, faithfulness
+from peephole.insight.explanations.integrated import integrated_gradients
 from peephole.insight.explanations.methods import decomposition
+from peephole.insight.explanations.shapley import shapley
 from peephole.ops import limit_threads
 from peephole.studies.bench.machine import command_line, machine, today, versions
 from peephole.studies.tasks.adding import MARK, VALUE, batch
@@ -57,17 +59,31 @@ def gradient_times_input(case: Case) -> Attribution:
     return Attribution(value, np.add.reduceat(scores, case.spans[:, 0]))
 
 
+def from_the_mean(model: Classifier) -> Callable[[Case], Attribution]:
+    """Integrated gradients that start at the mean of the vocabulary's vectors."""
+    mean = model.weights["embedding.weight"].mean(axis=0)
+    return lambda case: integrated_gradients(case, baseline=np.broadcast_to(mean, case.rows.shape))
+
+
+def with_orders(count: int) -> Callable[[Case], Attribution]:
+    """Shapley values from a fixed number of orders."""
+    return lambda case: shapley(case, orders=count)
+
+
 def at_random(case: Case) -> Attribution:
     """Scores that know nothing."""
     return Attribution(0.0, np.random.default_rng(case.steps).normal(size=len(case.spans)))
 
 
-def contenders() -> dict[str, Callable[[Case], Attribution]]:
-    """The methods, and some that are not offered."""
+def contenders(model: Classifier | None = None) -> dict[str, Callable[[Case], Attribution]]:
+    """The methods, and some that are not offered; those that need a vocabulary only with a model."""
     found: dict[str, Callable[[Case], Attribution]] = {
         each.name: lambda case, name=each.name: attribute(case, name) for each in methods()
     }
+    if model is not None:
+        found["[integrated gradients from the mean vector]"] = from_the_mean(model)
     return found | {
+        "[shapley, 32 orders]": with_orders(32),
         "[decomposition, biases in any order]": lambda case: decomposition(case, "free"),
         "[gradient times input]": gradient_times_input,
         "[random]": at_random,
@@ -193,7 +209,7 @@ def on_texts(model: Classifier, name: str, count: int) -> dict[str, Any]:
     for text in drawn:
         case = case_of(model, text)
         orders = deletions(case)
-        for method, run in contenders().items():
+        for method, run in contenders(model).items():
             found = faithfulness(case, run(case).scores, orders)
             assert found is not None
             values = [getattr(found, measure) for measure in measures]
@@ -274,31 +290,31 @@ def main() -> None:
     )
     parser.add_argument("--parts", default="known,texts,time", help="which, separated by commas")
     parser.add_argument("--model", default=None, help="a model folder; the one in the package by default")
-    parser.add_argument("--texts", type=int, default=200, help="texts of each corpus")
-    parser.add_argument("--json", type=Path, help="file for the results")
+    parser.add_argument("--texts", type=int, default=150, help="texts of each corpus")
+    parser.add_argument(
+        "--json", type=Path, help="file for the results; parts that are not measured stay as they are in it"
+    )
     asked = parser.parse_args()
     torch.set_num_threads(1)
     parts = asked.parts.split(",")
     model = peephole.load(asked.model) if asked.model else peephole.load()
-    document: dict[str, Any] = {
-        "command": command_line("benchmarks/explanations.py"),
-        "date": today(),
-        "machine": machine(),
-        "versions": versions(),
-    }
-    if "time" in parts:
-        document["time"] = times(model)
-    if "known" in parts:
-        document["known"] = list(known())
-    if "texts" in parts:
-        document["texts"] = {
+    measures: dict[str, Callable[[], Any]] = {
+        "time": lambda: times(model),
+        "known": lambda: list(known()),
+        "texts": lambda: {
             name: on_texts(model, name, asked.texts) for name in ("imdb_train", "sst2_sentences")
-        }
-    text = json.dumps(document, indent=1) + "\n"
-    if asked.json:
-        asked.json.write_text(text, encoding="utf-8")
-    else:
-        sys.stdout.write(text)
+        },
+    }
+    for part in parts:
+        facts = {
+            "command": command_line("benchmarks/explanations.py"), "date": today(), "machine": machine(), "versions": versions(),
+        }  # fmt: skip
+        found = {**facts, "results": measures[part]()}
+        if asked.json is None:
+            sys.stdout.write(json.dumps({part: found}, indent=1) + "\n")
+            continue
+        document = json.loads(asked.json.read_text(encoding="utf-8")) if asked.json.exists() else {}
+        asked.json.write_text(json.dumps(document | {part: found}, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -170,7 +170,14 @@ def _key(data: PageData, style: Style, stacked: bool) -> Iterator[str]:
     push = data["push"]
     if push is not None and style.colours:
         sides = ((push["up"], push["target"]), ("b" if push["up"] == "a" else "a", push["against"]))
-        yield "   ".join(f"{painted('  ', side, 1.0, style)} pushes towards {label}" for side, label in sides)
+        verb = "pushes towards" if style.width >= _NARROW else "towards"
+        names = [fitted(label, style.width - len(verb) - 4) for _, label in sides]
+        shown = [
+            f"{painted('  ', side, 1.0, style)} {verb} {name}"
+            for (side, _), name in zip(sides, names, strict=True)
+        ]
+        fits = sum(cells(name) + len(verb) + 4 for name in names) + 3 <= style.width
+        yield from ["   ".join(shown)] if fits else shown
     names = [name for name, _ in _columns(data, _shown(data), gates_only=True)]
     if names:
         low, high = (BARS[0], BARS[-1]) if style.blocks else ("0", "9")
@@ -194,13 +201,17 @@ def _sentences(data: PageData) -> Iterator[str]:
 
 def _said(caption: Caption, words: Sequence[WordItem]) -> str:
     parts = [part if isinstance(part, str) else f"“{fitted(words[part]['text'], 40)}”" for part in caption]
-    return "".join(parts).replace("““", "“").replace("””", "”")
+    return "".join(parts).replace("““", "“").replace("””", "”").replace("” “", " ")
 
 
 def _wrapped(sentence: str, width: int) -> Iterator[str]:
     line = ""
     for part in sentence.replace(" %", "\u00a0%").split(" "):
         part = part.replace("\u00a0%", " %")
+        while cells(part) > width:  # it fits nowhere: it is cut where the line ends
+            head = fitted(part, width - (cells(line) + 1 if line else 0)).removesuffix("…")
+            yield f"{line} {head}".strip()
+            line, part = "", part[len(head) :]
         if line and cells(line) + 1 + cells(part) > width:
             yield line
             line = part

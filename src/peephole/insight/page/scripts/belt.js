@@ -148,7 +148,7 @@ function drawBelt(state, room) {
     el("div", { class: "legend" }, el("span", {}, "Bars:"), entry("put", "put on by the word"), entry("left", "of that, left at the end"), el("span", {}, "· summed over all units, signs left out")),
     tracks.map((index) => {
       const track = state.data.tracks[index];
-      return el("div", { class: "track" }, trackHead(track), says(state, track.notes.belt), drawStream(state, index, room));
+      return trackBox(state, index, says(state, track.notes.belt), drawStream(state, index, room));
     }),
   );
 }

@@ -48,9 +48,16 @@ function makePlot(state, { wide, left, right = 0, top, height, labels = 0, name,
     if (!word) return;
     column.style.left = px(left + word.first * wide);
     column.style.width = px((word.end - word.first) * wide);
+    if (state.held) bringIntoView(plot.parentElement, left + word.first * wide, left + word.end * wide);
   });
   if (labels) labelWords(state, drawing, { wide, left, y: top + height + 6, labels });
   return { plot, drawing, width, left, wide, top, height, x: (place) => left + (place + 0.5) * wide };
+}
+
+// Scroll a box that is narrower than its figure to where the lit word is.
+function bringIntoView(box, from, to) {
+  if (!box || box.scrollWidth <= box.clientWidth) return;
+  if (from < box.scrollLeft || to > box.scrollLeft + box.clientWidth) box.scrollLeft = (from + to - box.clientWidth) / 2;
 }
 
 // Words below their columns: all of them where there is room, otherwise those that push most; the lit one always.

@@ -24,18 +24,22 @@ function drawGatesOf(state, index, room) {
   const units = track.drawn.length;
   const height = units >= 96 ? Math.min(units, 200) : Math.max(Math.min(units * Math.max(2, Math.floor(96 / Math.max(units, 1))), 200), 12);
   const labels = labelRoom(state, wide);
-  return el(
-    "div",
-    { class: "track" },
-    trackHead(track),
+  return trackBox(
+    state,
+    index,
     says(state, track.notes.gates),
     el("div", { class: "panels" }, maps.map((map) => drawHeat(state, index, { ...map, wide, height, labels }))),
     drawUnit(state, index, room),
   );
 }
 
-function trackHead(track) {
-  return el("h3", {}, el("span", { class: "arrow", "aria-hidden": "true" }, track.reverse ? "←" : "→"), track.title);
+// What a figure has of a track; of a deep network, layers below the last are folded away.
+function trackBox({ data }, index, ...children) {
+  const track = data.tracks[index];
+  const head = el("h3", {}, el("span", { class: "arrow", "aria-hidden": "true" }, track.reverse ? "←" : "→"), track.title);
+  const layer = (one) => one.name.split(".")[0];
+  const folded = data.tracks.length > 2 && layer(track) !== layer(data.tracks[data.tracks.length - 1]);
+  return folded ? el("details", { class: "track" }, el("summary", {}, head), children) : el("div", { class: "track" }, head, children);
 }
 
 function drawGates(state, room) {

@@ -78,7 +78,7 @@ function drawHighway(state, room) {
     el("div", { class: "legend" }, entry("", "all of it"), hasBelt ? entry("direct", "along the belt alone") : null, hasBelt ? entry("gates", "through gates") : null, el("span", {}, "· size of the gradient, in powers of ten")),
     tracks.map((index) => {
       const track = state.data.tracks[index];
-      return el("div", { class: "track" }, trackHead(track), says(state, track.notes.gradient), drawRoad(state, index, room));
+      return trackBox(state, index, says(state, track.notes.gradient), drawRoad(state, index, room));
     }),
   );
 }

@@ -44,16 +44,28 @@ def test_its_card_names_its_command_and_no_place() -> None:
         assert "/tmp/" not in text
 
 
+PLAIN = {
+    "negative": (
+        "I want my money back.", "This camera stopped working after a week.", "I fell asleep halfway through.",
+        "We walked out after an hour.", "Save your money.", "It broke on the second day.", "Nobody answered my emails.",
+        "I sent it back the same day.", "The staff ignored us all evening.", "Two hours of my life that I will never get back.",
+        "The battery is dead after an hour.", "I could not finish this book.",
+    ),
+    "positive": (
+        "Not bad at all.", "A wonderful film.", "I would buy it again.", "We laughed from start to finish.",
+        "I could not put this book down.", "It still works after ten years.", "My kids ask for it every week.",
+        "The staff went out of their way to help us.", "I watched it twice in one day.", "Best money I ever spent.",
+        "The battery lasts for days.", "I have recommended it to all my friends.",
+    ),
+}  # fmt: skip
+
+
 def test_it_tells_plain_opinions_apart() -> None:
-    texts = (
-        "Not bad at all.",
-        "A wonderful film.",
-        "I want my money back.",
-        "This camera stopped working after a week.",
-    )
-    labels = [prediction.label for prediction in peephole.load().predict(texts)]
-    assert labels == ["positive", "positive", "negative", "negative"]
-    found = peephole.load().predict([text for text, _ in SAMPLE_SENTENCES])
+    """Opinions in few words, most of them without a word of praise or blame: three of them it may miss, as it does."""
+    model = peephole.load()
+    right = sum(answer.label == label for label, texts in PLAIN.items() for answer in model.predict(texts))
+    assert right >= sum(len(texts) for texts in PLAIN.values()) - 3
+    found = model.predict([text for text, _ in SAMPLE_SENTENCES])
     right = sum(p.label == label for p, (_, label) in zip(found, SAMPLE_SENTENCES, strict=True))
     assert right >= len(SAMPLE_SENTENCES) - 1
 

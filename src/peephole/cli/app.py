@@ -7,7 +7,18 @@ from collections.abc import Sequence
 
 from peephole.cli.quick import quick_arguments
 
-COMMANDS = ("predict", "explain", "evaluate", "train", "pretrain", "convert", "compare", "demo", "bench", "info")
+COMMANDS = (
+    "predict",
+    "explain",
+    "evaluate",
+    "train",
+    "pretrain",
+    "convert",
+    "compare",
+    "demo",
+    "bench",
+    "info",
+)
 
 
 def asked(arguments: Sequence[str]) -> tuple[str, ...]:

@@ -124,6 +124,14 @@ class Trace(Mapping[str, Array]):
     def __len__(self) -> int:
         return len(self.names)
 
+    def _repr_html_(self) -> str | None:
+        """The page of one text or sequence, for a notebook; None, for a batch, lets it show the text."""
+        if not self.single:
+            return None
+        from peephole.insight.page import notebook_html, page_data  # which is made of traces
+
+        return notebook_html(page_data(self))
+
     def __repr__(self) -> str:
         steps = f"{len(self.sequences.batch_sizes)} steps" + (
             "" if self.single else f" of {len(self.sequences.lengths)} sequences"

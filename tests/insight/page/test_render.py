@@ -10,8 +10,9 @@ import re
 
 import pytest
 
-from peephole.insight.page import explained_page, page_html
-from peephole.insight.page.notebook import notebook_html
+from peephole.insight import trace
+from peephole.insight.explanations import explain
+from peephole.insight.page import explained_page, notebook_html, page_data, page_html
 from peephole.insight.visible import visible
 from support.small_models import small_classifier
 
@@ -93,6 +94,11 @@ def test_hostile_labels_are_data_too() -> None:
     }
 
 
+def test_a_title_of_ones_own_is_text() -> None:
+    _, data = explained_page(small_classifier(), "good film", title="</title><script>alert(1)</script>")
+    assert Elements(page_html(data)).names == Elements(page_of("good film")[1]).names
+
+
 def test_the_policy_names_the_very_script_and_style_and_forbids_all_else() -> None:
     found = Elements(page_of("good film")[1])
     policy = next(
@@ -137,6 +143,14 @@ def test_a_notebook_gets_the_page_in_a_frame_that_reaches_nothing() -> None:
     (attributes,) = frame.attributes["iframe"]
     assert attributes["srcdoc"] == page
     assert (attributes["sandbox"], attributes["height"]) == ("allow-scripts", "300")
+
+
+def test_traces_and_explanations_show_themselves_in_a_notebook() -> None:
+    model = small_classifier()
+    traced, found = trace(model, "good film"), explain(model, "good film")
+    assert traced._repr_html_() == notebook_html(page_data(traced))
+    assert found._repr_html_() == notebook_html(page_data(None, found))
+    assert trace(model, ["good", "film"])._repr_html_() is None
 
 
 @pytest.mark.parametrize(

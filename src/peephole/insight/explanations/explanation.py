@@ -75,6 +75,12 @@ class Explanation:
             "phrases": None if self.phrases is None else self.phrases.to_dict(),
         }
 
+    def _repr_html_(self) -> str:
+        """The page of the explanation, for a notebook: the words, the phrases and how far they can be trusted."""
+        from peephole.insight.page import notebook_html, page_data  # which is made of explanations
+
+        return notebook_html(page_data(None, self))
+
     def __repr__(self) -> str:
         words = ", ".join(f"{word!r} {score:+.2f}" for word, score in self.top(5))
         return (

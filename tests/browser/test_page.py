@@ -116,6 +116,8 @@ def test_a_click_holds_a_word_and_escape_lets_it_go(open_page: Any, made: Any) -
     seen(browser, find(browser, f"#word-{WARM}")).click()
     ActionChains(browser, duration=0).move_to_element(find(browser, "#word-3")).perform()
     assert "lit" in find(browser, f"#word-{WARM}").get_attribute("class")
+    ActionChains(browser, duration=0).move_to_element(find(browser, ".sure")).perform()
+    assert "lit" in find(browser, f"#word-{WARM}").get_attribute("class")
     press(browser, Keys.TAB, Keys.ESCAPE)
     assert not all_of(browser, ".word.lit")
 
@@ -370,7 +372,13 @@ def test_a_later_document_takes_the_place_of_an_earlier_one(open_page: Any, made
         json.dumps(data),
     )
     assert [word.text for word in all_of(browser, ".text .word")] == ["A", "good", "film", "."]
+    browser.execute_script("""
+        const main = document.querySelector('main');
+        window.draws = 0;
+        main.replaceChildren = (...nodes) => (window.draws++, Element.prototype.replaceChildren.apply(main, nodes));
+    """)
     size = {"width": 700, "height": 900, "deviceScaleFactor": 1, "mobile": False}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-    browser.execute_async_script("setTimeout(arguments[0], 300)")
+    browser.execute_async_script("setTimeout(arguments[0], 400)")
+    assert browser.execute_script("return window.draws") == 1  # the earlier one is not drawn any more
     assert [word.text for word in all_of(browser, ".text .word")] == ["A", "good", "film", "."]

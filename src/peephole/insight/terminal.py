@@ -201,7 +201,7 @@ def _sentences(data: PageData) -> Iterator[str]:
 
 def _said(caption: Caption, words: Sequence[WordItem]) -> str:
     parts = [part if isinstance(part, str) else f"“{fitted(words[part]['text'], 40)}”" for part in caption]
-    return "".join(parts).replace("““", "“").replace("””", "”").replace("” “", " ")
+    return "".join(parts).replace("““", "“").replace("””", "”").replace("” “", " ").replace("”“", "")
 
 
 def _wrapped(sentence: str, width: int) -> Iterator[str]:

@@ -93,6 +93,7 @@ def test_the_gradient_is_compared_between_the_two_ends(reverse: bool, said: str)
 
 def test_the_phrase_whose_words_change_each_other_most_is_named() -> None:
     named = words(0.5, -1.0, 0.0)
+    named[1]["before"] = ""
     phrases: Any = [
         {"first": n, "end": n + 1, "score": score, "interaction": 0.0, "parts": [], "level": 0}
         for n, score in enumerate((0.5, -1.0, 0.0))
@@ -101,8 +102,8 @@ def test_the_phrase_whose_words_change_each_other_most_is_named() -> None:
         {"first": 0, "end": 2, "score": 1.25, "interaction": 1.75, "parts": [0, 1], "level": 1},
         {"first": 0, "end": 3, "score": 1.3, "interaction": 0.05, "parts": [3, 2], "level": 2},
     ]
-    assert text(captions.phrases_caption(phrases, PUSH), named) == (
-        "Words change each other most in “[w0] [w1]”: they push 1.25 towards positive together; "
+    assert text(captions.phrases_caption(phrases, PUSH, named), named) == (
+        "Words change each other most in “[w0][w1]”: they push 1.25 towards positive together; "
         "apart, added up, 0.50 towards negative."
     )
 

@@ -43,7 +43,7 @@ def sentence_caption(verdict: Verdict | None, push: Push | None, words: Sequence
     return joined(caption)
 
 
-def phrases_caption(phrases: Sequence[PhraseItem], push: Push | None) -> Caption:
+def phrases_caption(phrases: Sequence[PhraseItem], push: Push | None, words: Sequence[WordItem]) -> Caption:
     """Say where words together say something else than each by itself."""
     pairs = [phrase for phrase in phrases if phrase["parts"] and phrase["end"] - phrase["first"] <= _SHORT]
     if push is None or not pairs:
@@ -52,11 +52,11 @@ def phrases_caption(phrases: Sequence[PhraseItem], push: Push | None) -> Caption
     score, more = most["score"] or 0.0, most["interaction"] or 0.0
     if not more:
         return ["No two neighbours say together what they do not say apart."]
-    words: Caption = []
-    for place, word in enumerate(range(most["first"], most["end"])):
-        words += [" ", word] if place else [word]
+    phrase: Caption = [most["first"]]
+    for word in range(most["first"] + 1, most["end"]):
+        phrase += [" ", word] if words[word]["before"] else [word]
     apart = f" push {_towards(score, push)} together; apart, added up, {_towards(score - more, push)}."
-    return joined(["Words change each other most in “", *words, "”: they", apart])
+    return joined(["Words change each other most in “", *phrase, "”: they", apart])
 
 
 def trust_caption(trust: Trust | None, push: Push | None) -> Caption:

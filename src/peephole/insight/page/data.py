@@ -208,7 +208,7 @@ def _describe(data: PageData, columns: Columns, untraced: str) -> None:
     words, push = data["words"], data["push"]
     data["captions"] = {
         "sentence": captions.sentence_caption(data["verdict"], push, words),
-        "phrases": captions.phrases_caption(data["phrases"], push),
+        "phrases": captions.phrases_caption(data["phrases"], push, words),
         "trust": captions.trust_caption(data["trust"], push),
     }
     for track in data["tracks"]:

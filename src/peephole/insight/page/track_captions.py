@@ -82,8 +82,8 @@ def gradient_caption(track: TrackItem, words: Sequence[WordItem]) -> Caption:
 
 
 def _times(ratio: float) -> str:
-    if 0.995 <= ratio < 1.005:
-        return "as"
+    if 0.95 <= ratio < 1.05:
+        return "about as"
     return f"{ratio:.2g} times as" if ratio >= 0.01 else "less than a hundredth as"
 
 

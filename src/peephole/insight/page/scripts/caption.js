@@ -4,8 +4,11 @@
 const quoted = (text) => (/[\p{L}\p{N}\p{Extended_Pictographic}]/u.test(text) ? text : `“${text}”`);
 
 function captionNodes(state, caption) {
-  return caption.map((part) => {
+  return caption.map((part, place) => {
     if (typeof part === "string") return part;
+    const before = place ? caption[place - 1] : "";
+    const isPhrase = typeof before === "number" || before === " " || before.endsWith("“");
+    const text = state.data.words[part].text;
     const node = el(
       "span",
       {
@@ -13,7 +16,7 @@ function captionNodes(state, caption) {
         onpointerenter: () => state.light(part, "hover"),
         onpointerleave: () => state.light(null, "hover"),
       },
-      quoted(state.data.words[part].text),
+      isPhrase ? text : quoted(text),
     );
     state.on("word", () => node.classList.toggle("lit", state.word === part));
     return node;

@@ -71,6 +71,7 @@ def test_half_lives() -> None:
     keep = np.array([[0.5, 1.0, 0.0, 0.9], [0.5, 1.0, 0.9, 0.9]])
     np.testing.assert_allclose(half_life(keep), [1, math.inf, 0, math.log(0.5) / math.log(0.9)], **FLOAT64)
     assert np.isnan(half_life(keep[:0])).all()
+    assert np.isnan(half_life(np.array([[np.nan, 0.5]]))).tolist() == [True, False]
     assert not half_lives(made(cells.RNN()))["layer1.reverse"].any()
 
 

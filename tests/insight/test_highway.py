@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 import torch
 from tests.support.cases import CELLS
-from tests.support.tolerances import FLOAT32, FLOAT64
+from tests.support.tolerances import DIFFERENCES, FLOAT32, FLOAT64
 
 import peephole
 from peephole import cells, nn
 from peephole.equations import Cell
 from peephole.equations.conveyor import conveyor
-from peephole.errors import OptionError
-from peephole.insight import highway, trace
+from peephole.errors import OptionError, ShapeError
+from peephole.insight import Hold, clamp, highway, trace
+from peephole.insight.passage import Passage
 from peephole.insight.survival import survival
 from peephole.ops import Sequences, run
 
@@ -166,3 +167,72 @@ def test_survival_by_hand() -> None:
     assert found.half_life == float("inf")
     assert survival(np.array([0.0, 1.0]), Sequences.from_lengths([2])).half_life == 0
     assert np.isnan(survival(np.zeros(0), Sequences.from_lengths([0])).half_life)
+
+
+@pytest.mark.parametrize(
+    "cell", [cells.LSTM(), cells.PeepholeLSTM(), cells.GRU(), cells.GRU("before")], ids=repr
+)
+def test_gradients_of_a_run_with_values_held(cell: Cell) -> None:
+    """Against differences: a value is moved by holding it elsewhere; what is free keeps its gradient, and what is held is cut."""
+    torch.manual_seed(3)
+    layer = nn.Recurrent(cell, 3, 5, dtype=torch.float64)
+    x, weigh = torch.randn(STEPS, 3, dtype=torch.float64), np.random.default_rng(0).normal(size=(STEPS, 5))
+    name, state = "layer0.forward", conveyor(cell).state
+    held = {
+        f"{name}.h": Hold(0.3, units=0),
+        f"{name}.{'z' if state == 'h' else 'f'}": Hold(0.9, units=1, steps=2),
+    }
+    found = clamp(layer, x, held)
+    track = highway(found, d_outputs=weigh).tracks[name]
+
+    def moved(value: str, t: int, unit: int, by: float) -> float:
+        at = float(found[f"{name}.{value}"][t, unit]) + by
+        values = np.full((STEPS, 5), np.nan)
+        values[t, unit] = at
+        if value == "h":
+            values[:, 0] = np.where(np.isnan(values[:, 0]), 0.3, values[:, 0])
+        own = {track: dict(each) for track, each in found.passage._holds.items()}
+        own[name][value] = values
+        passage = Passage(found.network, found.passage.rows, found.sequences, holds=own)
+        return float((passage.outputs * weigh).sum())
+
+    for value, gradient in (("h", track.d_h), (state, track.d_state)):
+        for t, unit in ((2, 1), (0, 3), (STEPS - 1, 2), (3, 0)):
+            slope = (moved(value, t, unit, 1e-5) - moved(value, t, unit, -1e-5)) / 2e-5
+            np.testing.assert_allclose(gradient[t, unit], slope, **DIFFERENCES)
+    if state == "c":  # nobody sees the unit whose h is held, and so nothing of it comes along the conveyor
+        assert not track.d_direct[:, 0].any()
+    else:  # each step of a held state is a new beginning
+        np.testing.assert_allclose(track.d_direct[:, 0], weigh[:, 0], **FLOAT64)
+
+
+def test_a_held_cell_state_ends_the_direct_path() -> None:
+    layer = nn.LSTM(3, 5, dtype=torch.float64)
+    found = clamp(layer, torch.randn(STEPS, 3, dtype=torch.float64), {"layer0.forward.c": Hold(0.5, steps=3)})
+    track = highway(found, d_last={"layer0.forward": np.ones((1, 5))}).tracks["layer0.forward"]
+    assert not track.direct[:3].any()
+    assert track.direct[3:].all()
+
+
+def test_outputs_of_a_batch_may_come_padded() -> None:
+    torch.manual_seed(0)
+    layer = nn.LSTM(3, 5, dtype=torch.float64)
+    batch = trace(layer, torch.randn(6, 2, 3, dtype=torch.float64), lengths=[2, 6])
+    weigh = np.random.default_rng(0).normal(size=(6, 2, 5))
+    packed = weigh[batch.sequences.row_time, batch.sequences.row_batch]
+    padded, rows = (highway(batch, d_outputs=d).tracks["layer0.forward"].d_state for d in (weigh, packed))
+    assert np.array_equal(padded, rows)
+    with pytest.raises(
+        ShapeError, match=r"highway: d_outputs must be as the outputs, .* \[8, 5\]; got \[6, 5\]"
+    ):
+        highway(batch, d_outputs=weigh[:, 0])
+    with pytest.raises(OptionError, match=r"d_last must name tracks; got 'layer9\.forward'"):
+        highway(batch, d_last={"layer9.forward": np.zeros((2, 5))})
+    with pytest.raises(ShapeError, match=r"must be \[N, P\] = \[2, 5\]; got \[5\]"):
+        highway(batch, d_last={"layer0.forward": np.zeros(5)})
+
+
+def test_a_sequence_without_a_gradient_at_its_end_has_no_say() -> None:
+    found = survival(np.array([1, 0.5, 1, 1, 0]), Sequences.from_lengths([2, 3]))
+    assert found.median.tolist() == [1, 0.5, 1][: len(found.median)]
+    assert not np.isnan(found.half_life)

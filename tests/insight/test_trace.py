@@ -14,7 +14,7 @@ import peephole
 from peephole import cells, nn
 from peephole.equations import Cell
 from peephole.errors import OptionError, ShapeError, TextTypeError
-from peephole.insight import Hold, belts, clamp, trace
+from peephole.insight import Hold, belts, clamp, highway, trace
 from peephole.ops import run_padded
 
 LENGTHS = [3, 0, 6, 1]
@@ -212,3 +212,21 @@ def test_what_cannot_be_traced_or_held() -> None:
         clamp(layer, x, {"layer0.forward.f": np.zeros(3)})
     with pytest.raises(OptionError, match=r"silence must name a layer and direction; got 'layer3\.forward'"):
         clamp(layer, x, silence={"layer3.forward": 0})
+
+
+def test_torch_weights_are_read_as_they_are_seen() -> None:
+    """Narrow ones are widened, parametrised ones are taken as they come out, and later training changes no trace."""
+    x = torch.randn(6, 2, 4)
+    half = trace(torch.nn.LSTM(4, 5).bfloat16(), x.bfloat16())
+    assert half["layer0.forward.c"].dtype == np.float32
+    layer = torch.nn.utils.parametrizations.weight_norm(torch.nn.LSTM(4, 5), "weight_hh_l0")
+    found = trace(layer, x)
+    np.testing.assert_allclose(found["layer0.forward.h"], layer(x)[0].detach(), **FLOAT32)
+    before = highway(found, d_outputs=np.ones((6, 2, 5))).tracks["layer0.forward"].d_h
+    with torch.no_grad():
+        for parameter in layer.parameters():
+            parameter.mul_(3)
+    assert np.array_equal(before, highway(found, d_outputs=np.ones((6, 2, 5))).tracks["layer0.forward"].d_h)
+    assert found.get("layer9.forward.h") is None
+    with pytest.raises(OptionError, match="lengths are for batches; got them with one sequence"):
+        trace(layer, x[:, 0], lengths=[3])

@@ -29,6 +29,9 @@ EXACT = _absolute(0.0)
 # 1e-14 for outputs and 1e-13 for gradients; a wrong equation, gate or step is above 1e-3. 1e-10 is what the drop-ins promise.
 FLOAT64 = _absolute(1e-10)
 
+# A central difference of width 2e-5 in float64: its own error is of order 1e-10, rounding adds 1e-16 / 1e-5 times a few units.
+DIFFERENCES = _absolute(1e-7)
+
 # Likewise in float32, for runs of up to ten steps and eight units: eps = 1.2e-7, times a few dozen roundings.
 FLOAT32 = _absolute(1e-5)
 

@@ -191,10 +191,8 @@ def backward(found: Plan, level: int) -> list[str]:
     for name, k in values.items():
         expression = found.back.values[name]
         if found.level(expression) == level:
-            whole = body.value(expression)
-            own = f"t.held[{k}] != nullptr ? WhereHeld({_held(k)}, {whole}) : {whole}"
             stores.append(
-                f"if (t.d_value_out[{k}] != nullptr) Store<full>(t.d_value_out[{k}] + row, {own}, n);"
+                f"if (t.d_value_out[{k}] != nullptr) Store<full>(t.d_value_out[{k}] + row, {body.value(expression)}, n);"
             )
     return _function(f"backward_{level}", "BackwardTile", before, [*body.lines, *stores], after)
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from peephole.classifier.gradients import Target, weights_of
 from peephole.equations.conveyor import conveyor
-from peephole.errors import OptionError
+from peephole.errors import OptionError, ShapeError, nearest
 from peephole.insight.belt import keep_of
 from peephole.insight.network import Array, Track
 from peephole.insight.order import reading_order
@@ -30,8 +30,8 @@ class TrackGradients:
 
     Attributes:
         state: the conveyor's state: ``"c"`` or ``"h"``.
-        d_h: `[R, P]` in h, with everything that flows into it.
-        d_state: `[R, H]` in the conveyor's state, likewise (before projection, where that is h).
+        d_h: `[R, H]` in h before projection, with everything that flows into it.
+        d_state: `[R, H]` in the conveyor's state, likewise. Where the state is held, in what it is held at.
         d_direct: `[R, H]` the part of `d_state` that came along the conveyor alone.
         survival: how `d_h` fades with the distance from the last step read.
     """
@@ -89,11 +89,13 @@ def highway(
         trace: of a classifier or a layer.
         target: for a classifier, of which number, as `Classifier.gradients` takes it; None: the most probable label's margin.
             (The margin, and not the loss, whose gradient vanishes wherever a model is confident.)
-        d_outputs: for a layer, the number's gradient in its outputs, packed rows `[R, F]`.
+        d_outputs: for a layer, the number's gradient in its outputs, in the shape of the trace's arrays, `[T, F]` or `[T, N, F]`,
+            or as packed rows `[R, F]`.
         d_last: for a layer, its gradients in final h, track → `[N, P]`, in the batch's order.
 
     Raises:
-        OptionError: for a layer neither gradient is given, or for a classifier one is.
+        OptionError: for a layer neither gradient is given, or for a classifier one is, or a track does not exist.
+        ShapeError: a gradient has another shape.
         BackendUnavailable: there are no compiled kernels for this cell and dtype.
 
     Example:
@@ -106,14 +108,13 @@ def highway(
     """
     passage = trace.passage.with_back()
     values = np.zeros(0)
-    sequences = trace.sequences
     if trace.readout is not None:
         if d_outputs is not None or d_last is not None:
             raise OptionError(
                 "highway: d_outputs and d_last are for layers; for a classifier, say what of with target"
             )
-        labels = trace.texts[0].labels if trace.texts else ()
-        weights = weights_of("highway", target, labels)(trace.readout.logits)
+        assert trace.network.classifier is not None
+        weights = weights_of("highway", target, trace.network.classifier.labels)(trace.readout.logits)
         values = (trace.readout.logits.astype(np.float64) * weights).sum(axis=1)
         d_rows, ends = trace.readout.backward(weights.astype(np.float32))
     elif d_outputs is None and d_last is None:
@@ -121,16 +122,41 @@ def highway(
             "highway: for a layer, d_outputs or d_last must say what the gradient is of; got neither"
         )
     else:
-        dtype = trace.network.dtype
-        d_rows = (
-            np.zeros_like(passage.outputs) if d_outputs is None else np.ascontiguousarray(d_outputs, dtype)
-        )
-        ends = {name: np.ascontiguousarray(d, dtype)[sequences.order] for name, d in (d_last or {}).items()}
+        d_rows = np.zeros_like(passage.outputs) if d_outputs is None else _packed(trace, d_outputs)
+        ends = {name: _last(trace, name, d) for name, d in (d_last or {}).items()}
     states = sorted({"h", *(conveyor(track.cell).state for track in trace.network.tracks.values())})
     back = passage.backward(d_rows, ends, states)
     return Highway(
         {name: _gradients(trace, track, back) for name, track in trace.network.tracks.items()}, values
     )
+
+
+def _packed(trace: Trace, given: Array) -> Array:
+    """A gradient in the outputs as packed rows `[R, F]`."""
+    array, sequences, rows = np.asarray(given, trace.network.dtype), trace.sequences, trace.passage.outputs
+    if array.ndim == 3 and not trace.single:
+        steps, count = len(sequences.batch_sizes), len(sequences.lengths)
+        if array.shape[0] >= steps and array.shape[1] == count:
+            array = array[sequences.row_time, sequences.row_batch]
+    if array.shape != rows.shape:
+        raise ShapeError(
+            f"highway: d_outputs must be as the outputs, or packed rows [R, F] = {list(rows.shape)}; got {list(given.shape)}"
+        )
+    return np.ascontiguousarray(array)
+
+
+def _last(trace: Trace, name: str, given: Array) -> Array:
+    """A gradient in a track's final h `[N, P]`, in sorted order."""
+    tracks = trace.network.tracks
+    if name not in tracks:
+        raise OptionError(
+            f"highway: d_last must name tracks; got {name!r}{nearest(name, tracks)}; there are: {', '.join(tracks)}"
+        )
+    shape = (len(trace.sequences.lengths), tracks[name].output_size)
+    array = np.asarray(given, trace.network.dtype)
+    if array.shape != shape:
+        raise ShapeError(f"highway: d_last[{name!r}] must be [N, P] = {list(shape)}; got {list(array.shape)}")
+    return np.ascontiguousarray(array[trace.sequences.order])
 
 
 def _gradients(trace: Trace, track: Track, back: Back) -> TrackGradients:
@@ -144,6 +170,9 @@ def _gradients(trace: Trace, track: Track, back: Back) -> TrackGradients:
 def _direct(trace: Trace, track: Track, outside: Array) -> Array:
     """The gradient `[R, H]` in the conveyor's state along it alone, from that in h `[R, P]` along paths that leave the track."""
     keep = keep_of(trace, track)
+    held = trace.passage.held(track.name).get(conveyor(track.cell).state)
+    if held is not None:  # what is held does not come from the step before
+        keep = np.where(np.isnan(held), keep, 0.0)
     direct = _seen(trace.passage, track, outside).astype(np.float64)
     for _, rows in reading_order(trace.sequences, track.reverse):
         for t in range(len(rows) - 2, -1, -1):
@@ -158,6 +187,8 @@ def _seen(passage: Passage, track: Track, outside: Array) -> Array:
     # Each step by itself, as a sequence of one: then nothing comes from later ones.
     starts = {name: passage.before(track.name, name) for name in cell.states}
     held = {name: saved[name] for name in cell.values if name not in cell.states}
+    state = conveyor(cell).state
+    held |= {name: h for name, h in passage.held(track.name).items() if name in cell.states and name != state}
     width = int(track.weights["weight_ih"].shape[1])
     alone = record(
         cell,
@@ -167,7 +198,7 @@ def _seen(passage: Passage, track: Track, outside: Array) -> Array:
         starts,
         clamp=held,
     )
-    name = f"value.{conveyor(cell).state}"
+    name = f"value.{state}"
     return alone.backward(outside, wanted=[name])[name]
 
 

@@ -22,9 +22,9 @@ def half_lives(trace: Trace) -> dict[str, Array]:
     """Return the memory half-life of each unit in steps: track → `[H]` float64.
 
     On the conveyor a value is multiplied by keep at every step, so after k steps by exp(k · mean log keep); half of it is left
-    after ln(1/2) / mean log keep steps. The mean is taken over all real steps of the trace. Infinite where keep is always one (or
-    above); 0 where it is ever zero, as a plain RNN's always is. It says how long the direct path remembers, and
-    nothing of what the gates and the candidate carry on from h.
+    after ln(1/2) / mean log keep steps. The mean is taken over all real steps of the trace. Infinite where it is 0 or above, as
+    where keep is always one; 0 where keep is ever zero, as a plain RNN's always is. It says how long the direct path remembers,
+    and nothing of what the gates and the candidate carry on from h.
 
     Args:
         trace: of a model or a layer, over as many texts as the mean shall speak for. Without any step half-lives are NaN.
@@ -52,7 +52,8 @@ def half_life(keep: Array) -> Array:
         return np.full(keep.shape[1], np.nan)
     with np.errstate(divide="ignore"):
         mean = np.log(np.abs(keep, dtype=np.float64)).mean(axis=0)
-        return np.where(mean < 0, math.log(0.5) / np.where(mean < 0, mean, -1.0), np.inf)
+        steps = np.where(mean < 0, math.log(0.5) / np.where(mean < 0, mean, -1.0), np.inf)
+        return np.where(np.isnan(mean), np.nan, steps)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -115,22 +115,25 @@ def _of_classifier(classifier: Classifier) -> Network:
 
 def _of_module(module: Any) -> Network:
     cell = getattr(module, "cell", None) or _CELLS[module.mode]()
-    tensors = {name: parameter.detach().cpu() for name, parameter in module.named_parameters()}
     names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr", *cell.parameters)
     layers: list[tuple[Track, ...]] = []
     for layer in range(module.num_layers):
         tracks: list[Track] = []
         for reverse in range(2 if module.bidirectional else 1):
             suffix = f"_l{layer}" + ("_reverse" if reverse else "")
-            weights = {name: _numbers(tensors[name + suffix]) for name in names if name + suffix in tensors}
+            # By attribute: a parametrised or pruned weight is no parameter of that name.
+            found = {name: getattr(module, name + suffix, None) for name in names}
+            weights = {name: numbers_of(value) for name, value in found.items() if value is not None}
             tracks.append(Track(_name(layer, bool(reverse)), cell, weights, bool(reverse)))
         layers.append(tuple(tracks))
     return Network(tuple(layers), None, bool(module.batch_first), type(module).__name__)
 
 
-def _numbers(tensor: Any) -> Array:
-    """A tensor's numbers; those narrower than float32 become float32."""
-    return tensor.double().numpy() if str(tensor.dtype) == "torch.float64" else tensor.float().numpy()
+def numbers_of(tensor: Any) -> Array:
+    """Return a copy of a tensor's numbers; all but float64 become float32."""
+    wide = tensor.detach().cpu()
+    wide = wide.double() if str(wide.dtype) == "torch.float64" else wide.float()
+    return wide.numpy().copy()
 
 
 def _name(layer: int, reverse: bool) -> str:

@@ -160,6 +160,10 @@ class Passage:
         result[ends[ends >= 0]] += d_h[ends >= 0]
         return result
 
+    def held(self, track: str) -> Mapping[str, Array]:
+        """Return what was held of a track: value → `[R, H]`, NaN where it was free."""
+        return (self._holds or {}).get(track, {})
+
     def before(self, track: str, state: str) -> Array:
         """Return a state before each step `[R, H]`, in the direction of the track."""
         return shifted(

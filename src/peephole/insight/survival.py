@@ -17,7 +17,7 @@ class Survival:
     """S(k) = G_{T−k} / G_T: what the gradient's norm k steps before the last one read is, relative to that there.
 
     Attributes:
-        median: `[K]` over the sequences that are longer than k; S(0) is 1.
+        median: `[K]` over the sequences that are longer than k; S(0) is 1. K is the length of the longest that has a say.
         lower: `[K]` the first quartile.
         upper: `[K]` the third.
     """
@@ -68,5 +68,6 @@ def survival(norms: Array, sequences: Sequences, *, reverse: bool = False) -> Su
     if not len(table):
         empty = np.full(longest, np.nan)
         return Survival(empty, empty, empty)
+    table = table[:, ~np.isnan(table).all(axis=0)]  # no further than the longest that is left in
     lower, median, upper = np.nanquantile(table, [0.25, 0.5, 0.75], axis=0)
     return Survival(median, lower, upper)

@@ -118,6 +118,10 @@ class Trace(Mapping[str, Array]):
     def __contains__(self, name: object) -> bool:
         return name in self.names
 
+    def get(self, key: str, default: Any = None) -> Any:
+        """Return a value by name, or `default` where there is none."""
+        return self[key] if key in self.names else default
+
     def __iter__(self) -> Any:
         return iter(self.names)
 

@@ -15,7 +15,7 @@ from peephole.classifier.storage import gather
 from peephole.classifier.texts import checked
 from peephole.errors import OptionError, ShapeError
 from peephole.insight.holds import Held, Indices, holds_of
-from peephole.insight.network import Array, Network, network_of
+from peephole.insight.network import Array, Network, network_of, numbers_of
 from peephole.insight.passage import Passage
 from peephole.insight.readout import read_out
 from peephole.insight.trace import Trace, TracedText
@@ -159,7 +159,7 @@ def _states(
 def _numbers(x: Any, network: Network) -> Array:
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(x, torch.Tensor):
-        x = x.detach().cpu().numpy()
+        x = numbers_of(x)
     return np.asarray(x, network.dtype)
 
 
@@ -171,6 +171,8 @@ def _packed(network: Network, x: Any, lengths: Any, where: str) -> tuple[Array, 
         axes = "[N, T, D]" if network.batch_first else "[T, N, D]"
         raise ShapeError(f"{where}: x must be [T, D] or {axes} with D = {width}; got {list(array.shape)}")
     single = array.ndim == 2
+    if single and lengths is not None:
+        raise OptionError(f"{where}: lengths are for batches; got them with one sequence [T, D]")
     dense = array[:, None] if single else array.swapaxes(0, 1) if network.batch_first else array
     steps, count = dense.shape[:2]
     sequences = Sequences.from_lengths([steps] * count if lengths is None else np.asarray(lengths))

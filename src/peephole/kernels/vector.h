@@ -89,8 +89,7 @@ template <class V> inline V Relu(V x) { return x < 0 ? V{} : x; }
 template <class V> inline V Positive(V x) { return x > 0 ? Splat<V>(1) : V{}; }
 // What is held, where it is no NaN; elsewhere the rest.
 template <class V> inline V Held(V held, V free) { return held == held ? held : free; }
-// A gradient where something is held, and where nothing is.
-template <class V> inline V WhereHeld(V held, V gradient) { return held == held ? gradient : V{}; }
+// A gradient where nothing is held.
 template <class V> inline V WhereFree(V held, V gradient) { return held == held ? V{} : gradient; }
 
 // 2^n for integers n of the exponent's normal range.

@@ -47,6 +47,13 @@ def broadcast(array: Array, shape: tuple[int, ...]) -> Array:
     return np.broadcast_to(array, shape) if kind_of(array) == "numpy" else array.broadcast_to(shape)
 
 
+def where_known(given: Array, values: Array) -> Array:
+    """`values` where `given` is no NaN, elsewhere zero."""
+    if kind_of(given) == "numpy":
+        return np.where(np.isnan(given), values.dtype.type(0), values)
+    return values.masked_fill(given.isnan(), 0)
+
+
 def empty_rows(like: Array, width: int) -> Array:
     """An array `[0, width]` of the kind, dtype and device of `like`."""
     return np.empty((0, width), like.dtype) if kind_of(like) == "numpy" else like.new_empty((0, width))

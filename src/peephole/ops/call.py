@@ -143,11 +143,7 @@ class Call:
         key = tuple(wanted)
         known: dict[tuple[bool, ...], tuple[str, ...]] = self._gradient_names
         if key not in known:
-            known[key] = tuple(
-                f"value.{self.plan.alias[name.removeprefix('clamp.')]}" if name.startswith("clamp.") else name
-                for name, want in zip(self.names, key, strict=True)
-                if want
-            )
+            known[key] = tuple(name for name, want in zip(self.names, key, strict=True) if want)
         return known[key]
 
     @functools.cached_property

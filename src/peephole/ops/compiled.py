@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from peephole.ops import library
-from peephole.ops.arrays import Array, broadcast
+from peephole.ops.arrays import Array, broadcast, where_known
 from peephole.ops.batch_sizes import BatchSizes
 from peephole.ops.call import Call
 from peephole.ops.memory import (
@@ -78,8 +78,8 @@ def backward(
         results: what `forward` gave; of the final states nothing is read.
         kept: likewise, with ``keep=True``.
         grads: gradients of the results, in their shapes; None: nothing is asked of a result.
-        wanted: names of gradients: ``rows``, weights, ``state.<name>``, ``value.<canonical name>``. The last is the gradient of a
-            value of every row with everything that flows into it; where the value is held, that is its gradient.
+        wanted: names of gradients: ``rows``, weights, ``state.<name>``, ``clamp.<name>``, ``value.<canonical name>``. The last is
+            that of a value of every row, held or not, with everything that flows into it; a held array has it where it holds.
 
     Returns:
         name → gradient, contiguous, in the shape of its array; of values `[R, H]`.
@@ -89,7 +89,10 @@ def backward(
     make = empty_float32 if dtype_of(x)[1] else empty
     asked = [None if grad is None else contiguous(grad) for grad in grads]
     out: dict[str, Array] = {}
-    for name in wanted:
+    wanted = list(wanted)
+    # A held array has the gradient of its value, where it holds.
+    held = {name: f"value.{call.plan.alias[name[6:]]}" for name in wanted if name.startswith("clamp.")}
+    for name in dict.fromkeys(held.get(name, name) for name in wanted):
         if name in call.cell.parameters:
             out[name] = zeros(x, prepared[call.place[name]].shape)  # parts that no equation uses stay zero
         elif name == "rows":
@@ -103,7 +106,9 @@ def backward(
     kept = None if kept is None else contiguous(kept)
     run = run_structure(call, sizes, prepared, distance, rows, values, kept, None)
     library.call_backward(run, gradients_structure(call, asked, out))
-    return out
+    for name, value in held.items():
+        out[name] = where_known(prepared[call.place[name]], out[value])
+    return {name: out[name] for name in wanted}
 
 
 def run_compiled(call: Call, sizes: BatchSizes, arrays: list[Array]) -> list[Array]:

@@ -83,7 +83,7 @@ def _backward_by(run: Callable[..., Sequence[Tensor]], *args: Any) -> list[Tenso
     names = call.gradient_names(wanted)
     return [
         packing.unpack(gradient)
-        if name == "rows" or name.startswith("value.")
+        if name == "rows" or name.startswith("clamp.")
         else packing.unsort(gradient)
         if name.startswith("state.")
         else gradient

@@ -2,8 +2,10 @@
 
     PEEPHOLE_DATA=corpora python benchmarks/explanations.py --json benchmarks/results/explanations.json
 
-1. known: small networks learn to add the two marked numbers of a sequence, and, where marks have signs, to subtract them. What
-   each step contributes is known; each method's scores are correlated with it.
+1. known: small networks learn to add the marked numbers of a sequence, and, where marks have signs, to subtract some. What each
+   step contributes is known; each method's scores are correlated with it. From none to four numbers are marked: were there always
+   two, as in the adding problem, a network could take the same from both and add it at the end, and what a step contributes
+   would be known up to that only. (One did, and every method found that out.)
 2. texts: reviews of held-out films, and held-out sentences, are explained for the model in the package; words are deleted in the
    order of the scores. `normalised` is 0 for random orders and 1 for a greedy one.
 3. time: of the scores of a 60-word text, on one thread.
@@ -41,10 +43,9 @@ from peephole.insight.explanations.methods import decomposition
 from peephole.insight.explanations.shapley import shapley
 from peephole.ops import limit_threads
 from peephole.studies.bench.machine import command_line, machine, today, versions
-from peephole.studies.tasks.adding import MARK, VALUE, batch
 
 DATA = Path(os.environ.get("PEEPHOLE_DATA", ""))
-LENGTH, HIDDEN, UPDATES, SEQUENCES, SEEDS = 30, 32, 2000, 200, (1, 2, 3)
+LENGTH, MOST_MARKS, HIDDEN, UPDATES, SEQUENCES, SEEDS = 24, 4, 24, 2000, 100, (1, 2)
 CELLS: dict[str, Callable[..., Any]] = {"lstm": nn.LSTM, "peephole-lstm": nn.PeepholeLSTM, "gru": nn.GRU}
 TASKS = (
     "sum",
@@ -94,12 +95,17 @@ def contenders(model: Classifier | None = None) -> dict[str, Callable[[Case], At
 
 
 def draw(size: int, rng: np.random.Generator, task: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Sequences `[T, N, 2]`, their lengths, and what each step contributes `[T, N]`."""
-    drawn = batch(size, LENGTH, rng, variant="halves")
-    inputs = drawn.inputs.copy()
+    """Sequences `[T, N, 2]` of numbers and marks, their lengths, and what each step contributes `[T, N]`."""
+    lengths = rng.integers(LENGTH * 3 // 4, LENGTH, size=size, endpoint=True)
+    step = np.arange(LENGTH)[:, None]
+    inside = step < lengths
+    numbers = rng.random((LENGTH, size)) * inside
+    ranks = np.argsort(np.argsort(np.where(inside, rng.random((LENGTH, size)), 2.0), axis=0), axis=0)
+    marks = (ranks < rng.integers(0, MOST_MARKS, size=size, endpoint=True)).astype(np.float64)
     if task == "signed sum":
-        inputs[:, :, MARK] *= rng.choice(np.array([-1, 1], np.float32), inputs.shape[:2])
-    return inputs, drawn.lengths, inputs[:, :, VALUE] * inputs[:, :, MARK]
+        marks *= rng.choice([-1.0, 1.0], marks.shape)
+    inputs = np.stack([numbers, marks], axis=2).astype(np.float32)
+    return inputs, lengths, inputs[:, :, 0] * inputs[:, :, 1]
 
 
 class Adder(torch.nn.Module):
@@ -130,7 +136,7 @@ def train(cell: str, task: str, seed: int) -> tuple[Adder, float]:
     optimiser = torch.optim.Adam(adder.parameters(), 3e-3)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 1e-2, total_steps=UPDATES)
     for _ in range(UPDATES):
-        x, lengths, truth = draw(64, rng, task)
+        x, lengths, truth = draw(32, rng, task)
         answers = adder(torch.from_numpy(x), torch.from_numpy(lengths))
         loss = ((answers - torch.from_numpy(truth.sum(axis=0))) ** 2).mean()
         optimiser.zero_grad()
@@ -151,17 +157,24 @@ def known() -> Iterator[dict[str, Any]]:
             for seed in SEEDS:
                 adder, error = train(cell, task, seed)
                 x, lengths, truth = draw(SEQUENCES, np.random.default_rng(2000 + seed), task)
+                told = np.flatnonzero(
+                    truth.any(axis=0)
+                ).tolist()  # where nothing is marked, there is nothing to correlate with
                 found: dict[str, Any] = {}
                 for name, run in contenders().items():
-                    correlations, hits = [], 0
-                    for n, length in enumerate(lengths.tolist()):
-                        scores = run(adder.case(x[:length, n])).scores
-                        correlations.append(float(np.corrcoef(scores, truth[:length, n])[0, 1]))
-                        marked = set(np.flatnonzero(x[:length, n, MARK]).tolist())
-                        hits += set(np.argsort(-np.abs(scores))[:2].tolist()) == marked
+                    correlations: list[float] = []
+                    hits = 0
+                    for n in told:
+                        own = truth[: lengths[n], n]
+                        scores = run(adder.case(x[: lengths[n], n])).scores
+                        correlations.append(float(np.corrcoef(scores, own)[0, 1]))
+                        marked = np.flatnonzero(own)
+                        hits += set(np.argsort(-np.abs(scores))[: len(marked)].tolist()) == set(
+                            marked.tolist()
+                        )
                     found[name] = {
                         "correlation": float(np.mean(correlations)),
-                        "both_marks_on_top": hits / SEQUENCES,
+                        "marks_on_top": hits / len(told),
                     }
                 row = {"task": task, "cell": cell, "seed": seed, "squared_error": error, "methods": found}
                 sys.stderr.write(
@@ -290,7 +303,7 @@ def main() -> None:
     )
     parser.add_argument("--parts", default="known,texts,time", help="which, separated by commas")
     parser.add_argument("--model", default=None, help="a model folder; the one in the package by default")
-    parser.add_argument("--texts", type=int, default=150, help="texts of each corpus")
+    parser.add_argument("--texts", type=int, default=100, help="texts of each corpus")
     parser.add_argument(
         "--json", type=Path, help="file for the results; parts that are not measured stay as they are in it"
     )

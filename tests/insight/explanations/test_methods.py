@@ -128,7 +128,7 @@ def test_points_are_added_until_the_gap_is_small() -> None:
 
 def test_a_long_text_has_fewer_points(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(integrated_module, "_TOKENS", 1)
-    assert integrated_gradients(text_case(), tolerance=1e-12).note.startswith("8 points")
+    assert integrated_gradients(text_case(), tolerance=1e-12).note.startswith("4 points")
 
 
 # ---- leaving out

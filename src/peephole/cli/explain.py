@@ -130,7 +130,7 @@ def _explain_one(
         from peephole.evaluation.checks import check_file_path
 
         check_file_path(html)  # before the work that the page is of
-    found, data = explained_page(classifier, text, method=method, target=target, phrases=html is not None)
+    found, data = explained_page(classifier, text, method=method, target=target)
     if html is not None:
         from peephole.files import replacing
 

@@ -187,11 +187,11 @@ def _key(data: PageData, style: Style, stacked: bool) -> Iterator[str]:
 
 def _sentences(data: PageData) -> Iterator[str]:
     arrows = len(data["tracks"]) > 1
-    captions = [("", data["captions"].get("sentence", []))]
+    captions = [("", data["captions"].get(figure, [])) for figure in ("sentence", "phrases")]
     for track in data["tracks"]:
         arrow = ("← " if track["reverse"] else "→ ") if arrows else ""
         captions += [(arrow, track["notes"].get(figure, [])) for figure in ("gates", "belt")]
-    captions += [("", data["captions"].get(figure, [])) for figure in ("phrases", "trust")]
+    captions.append(("", data["captions"].get("trust", [])))
     for mark, caption in captions:
         if caption:
             yield mark + _said(caption, data["words"])

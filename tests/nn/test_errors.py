@@ -198,7 +198,7 @@ def test_lengths_are_checked_with_their_places() -> None:
     [
         (
             lambda: ours.LSTM(3, 4, init="ortogonal"),
-            "LSTM: init must be one of 'torch', 'orthogonal', 'chrono'; got 'ortogonal' (did you mean 'orthogonal'?)",
+            "LSTM: init must be one of 'torch', 'orthogonal', 'identity', 'chrono'; got 'ortogonal' (did you mean 'orthogonal'?)",
         ),
         (
             lambda: ours.LSTM(3, 4, init="chrono"),

@@ -126,7 +126,7 @@ def sizes_of(
     Example:
         >>> chosen = choose(["rnn", "lstm", "gru"])
         >>> sizes_of(chosen, 32, "parameters", lambda one, size: layer_parameters(one.make_cell(), 8, size))
-        {'rnn': 69, 'lstm': 32, 'gru': 38}
+        {'rnn': 68, 'lstm': 32, 'gru': 38}
     """
     if match == "units":
         return {contender.name: hidden for contender in contenders}

@@ -89,6 +89,8 @@ def test_the_gradient_is_compared_between_the_two_ends(reverse: bool, said: str)
         f"The verdict reacts {said} strongly to the memory at [{first}], the first word read, as to that at [{last}]"
     )
     assert f"{100 if reverse else 75} % came along the belt alone" in caption
+    without = text(track_captions.gradient_caption(track(reverse=reverse, belt=None), named), named)
+    assert "belt" not in without
 
 
 def test_the_phrase_whose_words_change_each_other_most_is_named() -> None:

@@ -73,7 +73,7 @@ def gradient_caption(track: TrackItem, words: Sequence[WordItem]) -> Caption:
     caption: Caption = ["The verdict reacts ", _times(far / near), " strongly to the memory at ", start]
     caption += [", the first word read, as to that at ", end, ", the last."]
     direct, gates = gradient["direct"][first] or 0.0, gradient["gates"][first] or 0.0
-    if direct + gates:
+    if track["belt"] is not None and direct + gates:
         share = percent(direct / (direct + gates))
         caption.append(
             f" Of what gets back that far, {share} came along the belt alone, the rest through gates."

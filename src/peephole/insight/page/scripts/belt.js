@@ -60,7 +60,8 @@ function drawStream(state, index, room) {
     const colour = words.length ? wordColour(state.data, state.data.words[words[0]]) : "var(--faint)";
     const band = svg("path", { class: "band", d: `${linePath(upper)}L${linePath(lower.reverse()).slice(1)}Z`, style: { fill: colour } });
     drawing.append(band);
-    labels.push(bandLabel(state, words[0], upper[Math.min(1, since)], lower.at(-1 - Math.min(1, since)), wide));
+    const isNamed = bands.some((other) => other.label && other.first === words[0]);
+    labels.push(isNamed ? null : bandLabel(state, words[0], upper[Math.min(1, since)], lower.at(-1 - Math.min(1, since)), wide));
     const label = labels[labels.length - 1];
     bands.push({ parcel, band, label, words: new Set(words), first: words[0], top: upper[upper.length - 1][1], bottom: lower[0][1] });
   }

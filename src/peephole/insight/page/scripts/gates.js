@@ -48,14 +48,15 @@ function drawGates(state, room) {
     "div",
     { class: "legend" },
     hasGates ? ["shut 0", rampCanvas("unit"), "1 open"] : ["negative", rampCanvas("signed"), "positive"],
-    el("span", {}, "· rows are units, those that remember longest on top · numbers beside them: half-life in steps"),
+    el("span", {}, hasGates ? "· rows are units, those that remember longest on top · numbers beside them: half-life in steps" : "· rows are units"),
   );
   const names = state.data.tracks[0].gates.map((gate) => gate.role);
   return section(
     "gates",
     hasGates ? "What the gates did at each word" : "What the units held at each word",
     "Every recurrent unit carries one number of memory from word to word. " +
-      (names.includes("write") ? "At each word its gates decide how much of that it keeps, and how much of what is new it lets in." : ""),
+      (names.includes("write") ? "At each word its gates decide how much of that it keeps, and how much of what is new it lets in." : "") +
+      (hasGates ? "" : "This network has no gates: at each word, all of it is made anew."),
     legend,
     state.data.tracks.map((_, index) => drawGatesOf(state, index, room)),
   );

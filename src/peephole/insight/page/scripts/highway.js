@@ -26,8 +26,9 @@ function brokenPath(values, x, y) {
 }
 
 function drawRoad(state, index, room) {
-  const { gradient, reverse, title } = state.data.tracks[index];
-  const series = [gradient.total, gradient.direct, gradient.gates];
+  const { gradient, reverse, title, belt } = state.data.tracks[index];
+  const lines = belt ? [["gates", gradient.gates], ["direct", gradient.direct], ["", gradient.total]] : [["", gradient.total]];
+  const series = lines.map(([, values]) => values);
   if (!series.flat().some((value) => value > 0)) return null;
   const wide = fitColumns(state.data.tokens.length, room - GUTTER, 64);
   const tall = 150;
@@ -44,7 +45,7 @@ function drawRoad(state, index, room) {
     drawing.append(svg("line", { class: "tick", x1: GUTTER, x2: GUTTER + width, y1: above, y2: above }));
     drawing.append(svg("text", { class: "tiny", x: GUTTER - 6, y: above + 4, "text-anchor": "end" }, String(Number(tick.toPrecision(1)))));
   }
-  const dots = [["gates", gradient.gates], ["direct", gradient.direct], ["", gradient.total]].map(([kind, values]) => {
+  const dots = lines.map(([kind, values]) => {
     drawing.append(svg("path", { class: `line ${kind}`, d: brokenPath(values, x, y) }));
     if (values.length === 1 && values[0] > 0) drawing.append(svg("circle", { class: "only", cx: x(0), cy: y(values[0]), r: 3.5 }));
     const dot = svg("circle", { class: "dot", r: 4 });
@@ -73,8 +74,10 @@ function drawHighway(state, room) {
   return section(
     "highway",
     "How strongly the verdict reacts to the memory at each word",
-    "A small change to the memory after a word would change the verdict: by how much, is its gradient. It reaches back along the belt, where every step " +
-      "multiplies it by keep, and through the gates. Both ways can fade, and both can grow.",
+    "A small change to the memory after a word would change the verdict: by how much, is its gradient. " +
+      (hasBelt
+        ? "It reaches back along the belt, where every step multiplies it by keep, and through the gates. Both ways can fade, and both can grow."
+        : "It reaches back through every step, which multiplies it by a matrix: it can fade, and it can grow."),
     el("div", { class: "legend" }, entry("", "all of it"), hasBelt ? entry("direct", "along the belt alone") : null, hasBelt ? entry("gates", "through gates") : null, el("span", {}, "· size of the gradient, in powers of ten")),
     tracks.map((index) => {
       const track = state.data.tracks[index];

@@ -89,7 +89,7 @@ function drawUnit(state, index, room) {
   if (!track.drawn.length || state.units[index] === null || !state.data.tokens.length) return null;
   const slider = el("input", {
     type: "range", min: "0", max: String(track.drawn.length - 1), value: String(state.units[index]),
-    "aria-label": `Unit to follow in ${track.title}, longest memory first`,
+    "aria-label": `Unit to follow in ${track.title}${track.belt ? ", longest memory first" : ""}`,
     oninput: () => state.follow(index, Number(slider.value)),
   });
   const caption = el("p", { class: "says" });
@@ -108,7 +108,7 @@ function drawUnit(state, index, room) {
   };
   state.on("unit", draw);
   draw();
-  return el("div", { class: "unit" }, caption, el("div", { class: "pick" }, slider, "longest memory ← any unit can be followed: slide, or click a row above → shortest"), holder);
+  return el("div", { class: "unit" }, caption, el("div", { class: "pick" }, slider, track.belt ? "longest memory ← any unit can be followed: slide, or click a row above → shortest" : "any unit can be followed: slide, or click a row above"), holder);
 }
 
 // The same choice, with listeners of its own.

@@ -46,6 +46,7 @@ from peephole.studies.bench.machine import command_line, machine, today, version
 
 DATA = Path(os.environ.get("PEEPHOLE_DATA", ""))
 LENGTH, MOST_MARKS, HIDDEN, UPDATES, SEQUENCES, SEEDS = 24, 4, 24, 2000, 100, (1, 2)
+MEASURES = ("comprehensiveness", "sufficiency", "area")
 CELLS: dict[str, Callable[..., Any]] = {"lstm": nn.LSTM, "peephole-lstm": nn.PeepholeLSTM, "gru": nn.GRU}
 TASKS = (
     "sum",
@@ -214,7 +215,6 @@ def case_of(model: Classifier, text: str) -> Case:
 
 def on_texts(model: Classifier, name: str, count: int) -> dict[str, Any]:
     """Mean faithfulness of each method, with its standard error."""
-    measures = ("comprehensiveness", "sufficiency", "area", "normalised")
     numbers: dict[str, list[list[float]]] = {}
     greedy: list[float] = []
     random: list[float] = []
@@ -225,7 +225,7 @@ def on_texts(model: Classifier, name: str, count: int) -> dict[str, Any]:
         for method, run in contenders(model).items():
             found = faithfulness(case, run(case).scores, orders)
             assert found is not None
-            values = [getattr(found, measure) for measure in measures]
+            values = [getattr(found, measure) for measure in MEASURES]
             numbers.setdefault(method, []).append([np.nan if value is None else value for value in values])
             if method == "[random]":
                 random.append(found.random)
@@ -236,7 +236,7 @@ def on_texts(model: Classifier, name: str, count: int) -> dict[str, Any]:
         mean, spread = np.nanmean(table, axis=0), np.nanstd(table, axis=0) / np.sqrt(len(table))
         result[method] = {
             measure: {"mean": float(mean[k]), "standard_error": float(spread[k])}
-            for k, measure in enumerate(measures)
+            for k, measure in enumerate(MEASURES)
         }
         # A ratio of means beside the mean of ratios, which texts with hardly any room weigh on.
         room = np.nanmean(greedy) - np.nanmean(random)
@@ -291,6 +291,38 @@ def median(call: Callable[[], object], repeats: int) -> float:
     return float(np.median(taken))
 
 
+def tables(document: dict[str, Any]) -> str:
+    """The tables of docs/explanation/explanations.md."""
+    rows = document["known"]["results"]
+    names = list(rows[0]["methods"])
+    columns = [(task, cell) for task in TASKS for cell in CELLS]
+    lines = [
+        "| method | " + " | ".join(f"{cell}, {task}" for task, cell in columns) + " | mean |",
+        "|---" * (len(columns) + 2) + "|",
+    ]
+    for name in names:
+        means = [
+            np.mean(
+                [row["methods"][name]["correlation"] for row in rows if (row["task"], row["cell"]) == column]
+            )
+            for column in columns
+        ]
+        lines.append(f"| {name} | " + " | ".join(f"{mean:.3f}" for mean in [*means, np.mean(means)]) + " |")
+    for corpus, found in document["texts"]["results"].items():
+        lines += ["", f"{corpus}: {found['texts']} texts; area {found['area_of_random_orders']:.3f} for random orders, "
+                  f"{found['area_of_greedy_orders']:.3f} for greedy ones", "",
+                  "| method | comprehensiveness | sufficiency | area | normalised |", "|---|---|---|---|---|"]  # fmt: skip
+        for name, values in found["methods"].items():
+            cells = [f"{values[m]['mean']:.3f} ± {values[m]['standard_error']:.3f}" for m in MEASURES]
+            lines.append(f"| {name} | " + " | ".join([*cells, f"{values['normalised_of_means']:.3f}"]) + " |")
+    timed = document["time"]["results"]
+    lines += ["", "| method | scores | with faithfulness |", "|---|---|---|"]
+    for name, value in timed.items():
+        if isinstance(value, dict):
+            lines.append(f"| {name} | {value['scores']:.0f} ms | {value['with_faithfulness']:.0f} ms |")
+    return "\n".join(lines) + "\n"
+
+
 def brief(found: dict[str, Any], key: str) -> str:
     """One line."""
     return ", ".join(f"{name} {value[key]:.3f}" for name, value in found.items())
@@ -307,8 +339,14 @@ def main() -> None:
     parser.add_argument(
         "--json", type=Path, help="file for the results; parts that are not measured stay as they are in it"
     )
+    parser.add_argument(
+        "--tables", action="store_true", help="measure nothing, and print the tables of a file of results"
+    )
     asked = parser.parse_args()
     torch.set_num_threads(1)
+    if asked.tables:
+        sys.stdout.write(tables(json.loads(asked.json.read_text(encoding="utf-8"))))
+        return
     parts = asked.parts.split(",")
     model = peephole.load(asked.model) if asked.model else peephole.load()
     measures: dict[str, Callable[[], Any]] = {

@@ -193,29 +193,43 @@ def test_order_fits_any_length(length: int) -> None:
 # Copy memory
 
 
-def test_copy_shows_waits_and_asks() -> None:
-    task = CopyMemory(3, "fixed")
+@pytest.mark.parametrize(("variant", "count"), [("ten", 10), ("five", 5)])
+def test_copy_shows_waits_and_asks(variant: str, count: int) -> None:
+    task = CopyMemory(3, variant)
     batch = task.batch(4, chance())
-    assert batch.lengths.tolist() == [23] * 4
+    assert batch.lengths.tolist() == [3 + 2 * count] * 4
     for n in range(4):
         shown = batch.inputs[:, n].argmax(axis=1).tolist()
         asked = batch.targets[:, n].argmax(axis=1).tolist()
-        assert max(shown[:10]) < 8
-        assert shown[10:] == [8, 8, 9] + [8] * 10
-        assert asked == [8] * 13 + shown[:10]
+        assert max(shown[:count]) < 8
+        assert shown[count:] == [8, 8, 9] + [8] * count
+        assert asked == [8] * (count + 3) + shown[:count]
     assert batch.counted.all()
 
 
-def test_chance_at_copy_is_that_of_who_remembers_nothing() -> None:
-    task = CopyMemory(7, "fixed")
+@pytest.mark.parametrize(("variant", "count"), [("ten", 10), ("five", 5)])
+def test_chance_at_copy_is_that_of_who_remembers_nothing(variant: str, count: int) -> None:
+    task = CopyMemory(7, variant)
     batch = task.batch(50, chance())
     # Blank for certain until asked, then every symbol alike.
-    probability = np.zeros((27, 9))
-    probability[:17, 8] = 1.0
-    probability[17:, :8] = 1 / 8
+    probability = np.zeros((7 + 2 * count, 9))
+    probability[:-count, 8] = 1.0
+    probability[-count:, :8] = 1 / 8
     given = (probability[:, None] * batch.targets).sum(axis=2)
     assert float(-np.log(given).mean()) == pytest.approx(task.chance, rel=1e-6)
-    assert CopyMemory(1000, "fixed").chance == pytest.approx(0.0204, abs=5e-5)  # Bai et al. 2018 quote it
+    assert CopyMemory(1000, "ten").chance == pytest.approx(0.0204, abs=5e-5)  # Bai et al. 2018 quote it
+
+
+def test_how_many_symbols_are_right() -> None:
+    task = CopyMemory(7, "five")
+
+    def answer(batch: Batch) -> Any:
+        outputs = 9.0 * batch.counted_targets
+        outputs[batch.counted_sequences % 4 == 0] = 0.0  # the first symbol, whatever was asked
+        return outputs
+
+    assert task.further(lambda batch: 9.0 * batch.counted_targets) == {"symbols_right": 1.0}
+    assert task.further(answer)["symbols_right"] == pytest.approx(3 / 4 + 1 / 4 / 8, abs=0.02)
 
 
 # Counting
@@ -334,7 +348,7 @@ def test_waves(shape: str, expected: list[float]) -> None:
     assert batch.targets[:12, 0, 0] == pytest.approx(expected, abs=1e-6)
     assert len(batch.targets) == 60
     assert len(task.test(9, chance()).targets) == 600
-    assert not batch.inputs.any()
+    assert (batch.inputs == 1).all()
     assert task.chance == pytest.approx(np.var(expected), abs=1e-6)
 
 

@@ -99,8 +99,8 @@ def compare(
     variant: Annotated[
         str | None,
         typer.Option(
-            help="adding: early, halves; order: two, three; count: anbn, anbncn; timing: gts, msd, cosine, triangle, rectangle "
-            "[default: the first]",
+            help="adding: early, halves; order: two, three; copy: ten, five; count: anbn, anbncn; "
+            "timing: gts, msd, cosine, triangle, rectangle [default: the first]",
             rich_help_panel=_TASK,
         ),
     ] = None,

@@ -82,10 +82,15 @@ class Ledger:
 
 
 def write_json(path: Path, document: Mapping[str, Any]) -> None:
-    """Write a document as strict JSON, whole or not at all; a list of numbers stands on one line."""
-    text = json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False)
+    """Write a document as `as_json` has it, whole or not at all."""
     with replacing("compare", path) as file:
-        file.write(_NUMBERS.sub(lambda found: re.sub(r"\s+", " ", found[0]), text) + "\n")
+        file.write(as_json(document))
+
+
+def as_json(document: Mapping[str, Any]) -> str:
+    """Return a document as strict JSON, indented; a list of numbers stands on one line."""
+    text = json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False)
+    return _NUMBERS.sub(lambda found: re.sub(r"\s+", " ", found[0]), text) + "\n"
 
 
 _NUMBERS = re.compile(r"\[\s*(?:-?[\d.eE+-]+|null)(?:,\s*(?:-?[\d.eE+-]+|null))*\s*\]")

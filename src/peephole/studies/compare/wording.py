@@ -35,8 +35,11 @@ def columns(document: Document) -> list[Column]:
             Column("right, median", _right),
             Column("sequences until solved", _sequences),
         ]
-        if any((c["score"] or {}).get("further") for c in document["contenders"]):
+        further = {name for c in document["contenders"] for name in (c["score"] or {}).get("further", ())}
+        if "counts_to" in further:
             found.append(Column("counts to", _counts))
+        if "symbols_right" in further:
+            found.append(Column("symbols right", _symbols))
         found.append(Column(f"loss; chance {subject['chance']:.3g}", _loss))
     else:
         found = [
@@ -115,6 +118,10 @@ def _counts(contender: Contender) -> tuple[str, str]:
         return MISSING, ""
     reach, tried = further["counts_to"], further["counts_to_tried"]
     return (f"{reach:,.0f}" if reach < tried else f"at least {tried:,.0f}"), ""
+
+
+def _symbols(contender: Contender) -> tuple[str, str]:
+    return percent((_score(contender).get("further") or {}).get("symbols_right")), ""
 
 
 def _loss(contender: Contender) -> tuple[str, str]:

@@ -108,7 +108,14 @@ class Adding(Task):
     @property
     def budget(self) -> Budget:
         """What it is given to be learnt."""
-        return Budget(sequences=200_000, batch=50, hidden_size=48, learning_rate=3e-3)
+        return Budget(
+            sequences=100_000,
+            batch=50,
+            hidden_size=48,
+            learning_rate=1e-2,
+            rates={"rnn": 1e-3, "irnn": 3e-4},
+            init="chrono",
+        )
 
     @property
     def definition(self) -> str:

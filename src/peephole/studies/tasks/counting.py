@@ -83,7 +83,8 @@ class Counting(Task):
     @property
     def budget(self) -> Budget:
         """What it is given to be learnt."""
-        return Budget(sequences=100_000, batch=20, hidden_size=8, learning_rate=1e-2)
+        rates = {"rnn": 3e-3, "irnn": 3e-3}
+        return Budget(sequences=100_000, batch=20, hidden_size=8, learning_rate=1e-2, rates=rates)
 
     @property
     def definition(self) -> str:

@@ -71,7 +71,14 @@ class Order(Task):
     @property
     def budget(self) -> Budget:
         """What it is given to be learnt."""
-        return Budget(sequences=100_000, batch=50, hidden_size=32, learning_rate=3e-3)
+        return Budget(
+            sequences=60_000,
+            batch=50,
+            hidden_size=32,
+            learning_rate=3e-3,
+            rates={"rnn": 1e-3, "irnn": 3e-4, "peephole-lstm-full": 1e-3},
+            init="chrono",
+        )
 
     @property
     def definition(self) -> str:

@@ -1,4 +1,4 @@
-"""Periodic functions: a network without any input must go on making a wave of a given shape and period."""
+"""Periodic functions: a network that is shown nothing must go on making a wave of a given shape and period."""
 
 from __future__ import annotations
 
@@ -39,7 +39,8 @@ def wave(shape: str, period: int, steps: int) -> Floats:
 class Periodic(Task):
     """Periodic functions as a task; `length` is F, the period.
 
-    The network has no input but a zero, so all sequences are the same one: ten periods are learnt from, a hundred are judged.
+    The input is a constant, 1, which says no more than a bias (a zero would leave an IRNN, whose biases begin at zero, at rest
+    for good). So all sequences are the same one: ten periods are learnt from, a hundred are judged.
 
     Example:
         >>> Periodic(10, "cosine").batch(1, np.random.default_rng(0)).targets.shape
@@ -65,7 +66,7 @@ class Periodic(Task):
 
     @property
     def inputs(self) -> int:
-        """A feature that is always zero."""
+        """A feature that is always 1."""
         return 1
 
     @property
@@ -76,13 +77,13 @@ class Periodic(Task):
     @property
     def budget(self) -> Budget:
         """What it is given to be learnt."""
-        return Budget(sequences=3_000, batch=1, hidden_size=16, learning_rate=1e-2)
+        return Budget(3_000, batch=1, hidden_size=16, learning_rate=1e-2, rates={"rnn": 3e-3, "irnn": 1e-3})
 
     @property
     def definition(self) -> str:
         """What is shown and asked."""
         return (
-            f"The network sees nothing, and makes a {self.variant} wave between 0 and 1 with a period of {self.length} steps. "
+            f"The network sees a constant, and makes a {self.variant} wave between 0 and 1 with a period of {self.length} steps. "
             f"{PERIODS_LEARNT} periods are learnt from, {PERIODS_JUDGED} are judged."
         )
 
@@ -108,7 +109,7 @@ class Periodic(Task):
         steps = count * self.length
         targets = wave(self.variant, self.length, steps)[:, None, None]
         return Batch(
-            np.zeros((steps, 1, 1), np.float32), np.array([steps]), targets, np.ones((steps, 1), np.bool_)
+            np.ones((steps, 1, 1), np.float32), np.array([steps]), targets, np.ones((steps, 1), np.bool_)
         )
 
     def right_steps(self, outputs: Floats, targets: Floats) -> Booleans:

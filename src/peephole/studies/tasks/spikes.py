@@ -58,7 +58,8 @@ class Spikes(Task):
     @property
     def budget(self) -> Budget:
         """What it is given to be learnt."""
-        return Budget(sequences=60_000, batch=20, hidden_size=16, learning_rate=1e-2)
+        rates = {"rnn": 1e-3, "irnn": 1e-3}
+        return Budget(60_000, batch=20, hidden_size=16, learning_rate=1e-2, rates=rates, init="chrono")
 
     @property
     def definition(self) -> str:

@@ -16,7 +16,7 @@ from peephole import cells, nn
 from peephole.equations import Cell, Step, sigmoid, tanh
 from peephole.equations.conveyor import conveyor
 from peephole.errors import EquationError
-from peephole.insight import belts, clamp, gates_of, half_lives, openness, trace
+from peephole.insight import belts, clamp, gates_of, half_lives, openness, roles_of, trace
 from peephole.insight.memory import half_life
 
 LENGTHS = [3, 0, 6, 1]
@@ -94,6 +94,22 @@ def test_gates_of_every_cell() -> None:
     assert [gates_of(cell) for cell in (cells.RNN(), cells.LSTM(), cells.GRU(), cells.CoupledLSTM())] == [
         (), ("i", "f", "o"), ("r", "z"), ("i", "f", "o"),
     ]  # fmt: skip
+
+
+class Forgets(Cell):
+    """A state kept by one less a gate, and one of another letter."""
+
+    gates, states = ("z", "f", "n"), ("h",)
+
+    def step(self, pre, prev):
+        z, f = sigmoid(pre.z), sigmoid(pre.f)
+        return Step(z=z, f=f, h=(1 - z) * prev.h + z * tanh(f * pre.n))
+
+
+def test_a_gate_keeps_only_where_the_state_is_kept_by_it() -> None:
+    assert roles_of(cells.LSTM()) == {"i": "write", "f": "keep", "o": "show"}
+    assert roles_of(cells.GRU()) == {"r": "reset", "z": "keep"}
+    assert roles_of(Forgets()) == {"z": "write", "f": "f"}
 
 
 class Scaled(Cell):

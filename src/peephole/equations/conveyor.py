@@ -11,12 +11,10 @@ import dataclasses
 import functools
 
 from peephole.equations.cell import Cell
-from peephole.equations.expression import PRODUCTS, Expression
+from peephole.equations.expression import ONE, PRODUCTS, ZERO, Expression
 from peephole.equations.trace import trace
+from peephole.equations.walk import below
 from peephole.errors import EquationError
-
-ZERO = Expression("constant", number=0.0)
-ONE = Expression("constant", number=1.0)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -61,7 +59,8 @@ def conveyor(cell: Cell) -> Conveyor:
         borders = {node: name for name, node in traced.values.items() if node is not target}
         keep = _factor(target, state, borders, cell)
         if keep is not ZERO:
-            return Conveyor(state, keep, {node: borders[node] for node in _borders_of(keep, borders)})
+            reached = below([keep], borders.__contains__)
+            return Conveyor(state, keep, {node: borders[node] for node in reached if node in borders})
     return Conveyor(last, ZERO, {})
 
 
@@ -90,20 +89,3 @@ def _factor(node: Expression, state: str, borders: dict[Expression, str], cell: 
         f"{type(cell).__name__}: its state {state} must enter the next one as a sum, times named values, to have a conveyor; "
         f"got it inside {node.operation}"
     )
-
-
-def _borders_of(root: Expression, borders: dict[Expression, str]) -> list[Expression]:
-    """The named values that `root` is computed from; what they are computed from is not entered."""
-    found: dict[Expression, None] = {}
-    seen: set[Expression] = set()
-    stack = [root]
-    while stack:
-        node = stack.pop()
-        if node in seen:
-            continue
-        seen.add(node)
-        if node in borders:
-            found[node] = None
-        else:
-            stack.extend(node.operands)
-    return list(found)

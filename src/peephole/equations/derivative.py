@@ -8,13 +8,13 @@ recomputes little: `Derivative.saved` lists what it needs of the forward pass.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
-from peephole.equations.expression import PRODUCTS, Expression
+from peephole.equations.expression import ONE, PRODUCTS, ZERO, Expression
 from peephole.equations.trace import Trace
+from peephole.equations.walk import below
 
 _KNOWN = ("constant", "previous", "parameter", "gradient")
-ONE = Expression("constant", number=1.0)
 HALF = Expression("constant", number=0.5)
 
 
@@ -46,7 +46,8 @@ class Derivative:
     def phase_of(self, expression: Expression) -> int:
         """Products that must have been taken backwards before `expression` can be computed."""
         order = {leaf: k + 1 for k, leaf in enumerate(self.operands.values())}
-        return max((order.get(leaf, 0) for leaf in _reachable([expression], stop=())), default=0)
+        reached = below([expression], lambda node: node.operation in PRODUCTS)
+        return max((order.get(leaf, 0) for leaf in reached), default=0)
 
 
 def derivative(traced: Trace) -> Derivative:
@@ -86,14 +87,13 @@ def derivative(traced: Trace) -> Derivative:
             ):
                 give(operand, gradient)
 
-    zero = Expression("constant", number=0.0)
     found = Derivative(
         traced,
         (),
         {node: gradient for node, gradient in total.items() if node.operation in PRODUCTS},
         {node.label: gradient for node, gradient in total.items() if node.operation == "previous"},
         {node.label: gradient for node, gradient in total.items() if node.operation == "parameter"},
-        {name: total.get(node, zero) for name, node in traced.values.items()},
+        {name: total.get(node, ZERO) for name, node in traced.values.items()},
         operands,
     )
     return dataclasses.replace(found, saved=_saved(found))
@@ -103,7 +103,7 @@ def _saved(found: Derivative) -> tuple[Expression, ...]:
     """Named values and products that the gradients are computed from."""
     named = set(found.traced.values.values())
     roots = [*found.products.values(), *found.previous.values(), *found.parameters.values()]
-    needed = _reachable([*roots, *found.operands], stop=named)
+    needed = below([*roots, *found.operands], lambda node: node in named or node.operation in PRODUCTS)
     wanted = {
         node
         for node in needed
@@ -111,18 +111,6 @@ def _saved(found: Derivative) -> tuple[Expression, ...]:
     }
     order = [*found.traced.values.values(), *found.traced.nodes()]
     return tuple(dict.fromkeys(node for node in order if node in wanted))
-
-
-def _reachable(roots: Iterable[Expression], stop: Iterable[Expression]) -> set[Expression]:
-    """All nodes that the roots are computed from; what stands in `stop`, and products, are reached but not entered."""
-    borders, seen, stack = set(stop), set[Expression](), list(roots)
-    while stack:
-        node = stack.pop()
-        if node not in seen:
-            seen.add(node)
-            if node not in borders and node.operation not in PRODUCTS:
-                stack.extend(node.operands)
-    return seen
 
 
 def _sum(terms: list[Expression]) -> Expression:

@@ -140,6 +140,22 @@ class Expression:
         return as_text(self, {})
 
 
+ZERO, ONE = Expression("constant", number=0.0), Expression("constant", number=1.0)
+
+
+def complement(node: Expression) -> Expression | None:
+    """Return what `node` is one less: x where it is 1 − x, otherwise None.
+
+    Example:
+        >>> z = Expression("previous", label="z")
+        >>> complement(1 - z) is z, complement(z)
+        (True, None)
+    """
+    if node.operation != "subtract" or node.operands[0].operation != "constant":
+        return None
+    return node.operands[1] if node.operands[0].number == 1.0 else None
+
+
 def refusal(what: str) -> EquationError:
     """The error that says: `what` is not in the language. It names the line of `step` that asked for it."""
     frame = inspect.currentframe()

@@ -18,6 +18,7 @@ from peephole.equations.derivative import Derivative, derivative
 from peephole.equations.expression import LEAVES, Expression
 from peephole.equations.lanes import Lane, Product, Source, find_lanes, find_products
 from peephole.equations.trace import Trace, trace
+from peephole.equations.walk import below
 
 # Cheaper to compute again in a later phase than to write and read.
 _CHEAP = ("add", "subtract", "multiply", "negate")
@@ -181,17 +182,10 @@ def _wrap(traced: Trace) -> tuple[dict[Expression, Expression], dict[str, str]]:
 def _needed(back: Derivative, lanes: Iterable[Lane], slots: list[Expression]) -> set[Expression]:
     """Everything that the gradients are computed from, down to values, lanes and leaves."""
     borders = {lane.root for lane in lanes} | set(slots) | {slot.operands[0] for slot in slots}
-    stack = [
+    roots = [
         *back.products.values(), *back.previous.values(), *back.parameters.values(), *back.values.values(), *back.operands,
     ]  # fmt: skip
-    seen: set[Expression] = set()
-    while stack:
-        node = stack.pop()
-        if node not in seen:
-            seen.add(node)
-            if node not in borders:
-                stack.extend(node.operands)
-    return seen
+    return set(below(roots, borders.__contains__))
 
 
 def _kept(found: Plan) -> tuple[tuple[Expression, ...], ...]:

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -30,6 +30,7 @@ from peephole.equations.cell import Cell
 from peephole.equations.expression import LEAVES, PRODUCTS, Expression
 from peephole.equations.functions import Value, apply
 from peephole.equations.trace import trace
+from peephole.equations.walk import below
 
 # Where the bias stands among the parts that an activation is shared out to: fixed first, or in any place alike.
 BiasRule = Literal["first", "free"]
@@ -80,26 +81,10 @@ def split_plan(cell: Cell) -> SplitPlan:
     traced = trace(cell)
     states = {name: traced.values[name] for name in traced.states}
     carried = [node for name, node in states.items() if name != "h"] or [states["h"]]
-    inside = _below(carried, frozenset())
+    inside = set(below(carried))
     named = (node for name, node in traced.values.items() if name not in states)
     given = frozenset(node for node in named if node not in inside and node.operands)
-    return SplitPlan(states, tuple(_below(states.values(), given)), given)
-
-
-def _below(roots: Iterable[Expression], given: frozenset[Expression]) -> dict[Expression, None]:
-    """The nodes that `roots` are made of and themselves, operands first; nothing below what is given."""
-    order: dict[Expression, None] = {}
-    stack: list[tuple[Expression, bool]] = [(root, False) for root in reversed(list(roots))]
-    while stack:
-        node, done = stack.pop()
-        if node in order:
-            continue
-        if done or node in given or not node.operands:
-            order[node] = None
-        else:
-            stack.append((node, True))
-            stack.extend((operand, False) for operand in reversed(node.operands))
-    return order
+    return SplitPlan(states, tuple(below(states.values(), given.__contains__)), given)
 
 
 def split_step(

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from peephole.equations.cell import Cell, Matrix, Step
 from peephole.equations.expression import Expression, refusal
+from peephole.equations.walk import below
 from peephole.errors import EquationError
 
 
@@ -27,23 +28,7 @@ class Trace:
 
     def nodes(self) -> list[Expression]:
         """All nodes, each after its operands."""
-        order: dict[Expression, None] = {}
-
-        def visit(root: Expression) -> None:
-            stack = [(root, False)]
-            while stack:
-                node, done = stack.pop()
-                if node in order:
-                    continue
-                if done:
-                    order[node] = None
-                else:
-                    stack.append((node, True))
-                    stack.extend((operand, False) for operand in reversed(node.operands))
-
-        for expression in self.values.values():
-            visit(expression)
-        return list(order)
+        return below(self.values.values())
 
     def phase_of(self) -> dict[Expression, int]:
         """Phase of each node: how many products lie, one after the other, between it and what is known before the step.

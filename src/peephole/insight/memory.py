@@ -10,7 +10,7 @@ import numpy as np
 from peephole.equations import Cell
 from peephole.equations import trace as equations_of
 from peephole.equations.conveyor import conveyor
-from peephole.equations.expression import Expression
+from peephole.equations.expression import Expression, complement
 from peephole.insight.belt import keep_of
 from peephole.insight.network import Array
 from peephole.insight.trace import Trace
@@ -112,24 +112,25 @@ def gates_of(cell: Cell) -> tuple[str, ...]:
 
 
 def roles_of(cell: Cell) -> dict[str, str]:
-    """Return what each gate is to a person: ``"keep"`` for a gate that the state is kept by, otherwise its letter's own role.
+    """Return what each gate is to a person.
 
-    A GRU's z keeps in this package (and in Cho et al. 2014 and torch) and writes in others; so it is shown as *keep*.
+    That is ``"keep"`` for a gate that the state is kept by, ``"write"`` for one where it is kept by one less the gate, and for
+    others what their letters say, or the letter. A GRU's z keeps in this package (and in Cho et al. 2014 and torch) and writes
+    in others; so it is shown as what it does.
 
     Example:
         >>> from peephole import cells
         >>> roles_of(cells.GRU()), roles_of(cells.LSTM())
         ({'r': 'reset', 'z': 'keep'}, {'i': 'write', 'f': 'keep', 'o': 'show'})
     """
-    kept = set(conveyor(cell).named.values())
-    return {name: "keep" if name in kept else _ROLES.get(name, name) for name in gates_of(cell)}
-
-
-_ROLES = {"i": "write", "o": "show", "r": "reset", "f": "keep", "z": "keep"}
+    found = conveyor(cell)
+    roles = {"i": "write", "o": "show", "r": "reset"}
+    for node, role in ((found.keep, "keep"), (complement(found.keep), "write")):
+        if node is not None and node in found.named:
+            roles[found.named[node]] = role
+    return {name: roles.get(name, name) for name in gates_of(cell)}
 
 
 def _is_gate(node: Expression) -> bool:
-    if node.operation == "subtract":
-        one, other = node.operands
-        return one.operation == "constant" and one.number == 1.0 and _is_gate(other)
-    return node.operation == "sigmoid"
+    rest = complement(node)
+    return node.operation == "sigmoid" if rest is None else _is_gate(rest)

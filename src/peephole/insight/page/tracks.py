@@ -8,6 +8,8 @@ import numpy.typing as npt
 from peephole.equations import Expression
 from peephole.equations import trace as equations_of
 from peephole.equations.conveyor import conveyor
+from peephole.equations.expression import complement
+from peephole.equations.walk import below
 from peephole.insight.belt import Belt
 from peephole.insight.highway import TrackGradients
 from peephole.insight.memory import gates_of, half_life, roles_of
@@ -96,18 +98,12 @@ def _gates(trace: Trace, track: Track, belt: Belt | None) -> list[tuple[str, str
     result: list[tuple[str, str, Array]] = []
     if belt.keep.size == 0 or (belt.keep.min() >= 0 and belt.keep.max() <= 1):
         result.append((_letters(found.keep, named), "keep", belt.keep))
-    complement = _complement(found.keep, named)
-    for name in roles:
+    for name, role in roles.items():
         values = trace.rows(f"{track.name}.{name}")
         if found.keep in named and named[found.keep] == name:
             continue
-        role = "write" if name == complement else name if roles[name] == "keep" else roles[name]
         result.append((name, role, values))
-    if (
-        found.keep in named
-        and not any(role == "write" for _, role, _ in result)
-        and _writes_the_rest(trace, track)
-    ):
+    if found.keep in named and not any(role == "write" for _, role, _ in result) and _writes_the_rest(track):
         result.append((f"1 − {named[found.keep]}", "write", 1 - belt.keep))
     return sorted(result, key=lambda gate: _ORDER.index(gate[1]) if gate[1] in _ORDER else len(_ORDER))
 
@@ -116,32 +112,15 @@ def _letters(keep: Expression, named: dict[Expression, str]) -> str:
     """How the factor is written: a gate's letter, one less a gate, or ``keep``."""
     if keep in named:
         return named[keep]
-    other = _complement(keep, named)
-    return "keep" if other is None else f"1 − {other}"
+    rest = complement(keep)
+    return f"1 − {named[rest]}" if rest is not None and rest in named else "keep"
 
 
-def _complement(keep: Expression, named: dict[Expression, str]) -> str | None:
-    """The gate that `keep` is one less; None where it is something else."""
-    if (
-        keep.operation != "subtract"
-        or keep.operands[0].operation != "constant"
-        or keep.operands[0].number != 1.0
-    ):
-        return None
-    return named.get(keep.operands[1])
-
-
-def _writes_the_rest(trace: Trace, track: Track) -> bool:
+def _writes_the_rest(track: Track) -> bool:
     """Whether the state's equation holds one less the gate that keeps: then that is how much is written."""
     found = conveyor(track.cell)
-    stack = [equations_of(track.cell).values[found.state]]
-    while stack:
-        node = stack.pop()
-        if _complement(node, {found.keep: "keep"}):
-            return True
-        if node is not found.keep:
-            stack.extend(node.operands)
-    return False
+    nodes = below([equations_of(track.cell).values[found.state]], lambda node: node is found.keep)
+    return any(complement(node) is found.keep for node in nodes)
 
 
 def _most_moving(states: Array, belt: Belt | None, gradient: TrackGradients | None) -> int | None:

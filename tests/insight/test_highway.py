@@ -236,3 +236,12 @@ def test_a_sequence_without_a_gradient_at_its_end_has_no_say() -> None:
     found = survival(np.array([1, 0.5, 1, 1, 0]), Sequences.from_lengths([2, 3]))
     assert found.median.tolist() == [1, 0.5, 1][: len(found.median)]
     assert not np.isnan(found.half_life)
+
+
+def test_a_gradient_that_overflows_is_the_largest_number_and_warns_of_nothing() -> None:
+    """Rows are time-major: each pair is a step of two sequences."""
+    found = survival(np.array([1e300, 1e300, 1e-20, 1e-20]), Sequences.from_lengths([2, 2]))
+    assert found.median.tolist() == [1.0, np.finfo(np.float64).max]
+    assert found.half_life == np.inf
+    left_out = survival(np.array([7.0, 1.0, np.inf, 2.0]), Sequences.from_lengths([2, 2]))
+    assert left_out.median.tolist() == [1.0, 0.5]

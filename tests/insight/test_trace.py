@@ -160,6 +160,32 @@ def test_with_the_forget_gate_at_one_and_the_input_gate_at_zero_the_cell_carries
     assert cell_states[1].any()
 
 
+def test_of_silenced_units_nothing_is_seen_from_the_start() -> None:
+    layer, x = nn.GRU(3, 4, dtype=torch.float64), torch.randn(5, 2, 3, dtype=torch.float64)
+    start = torch.randn(1, 2, 4, dtype=torch.float64)
+    silent = start.clone()
+    silent[..., 1:3] = 0
+    given = start.numpy().copy()
+    found = clamp(layer, x, silence={"layer0.forward": [1, 2]}, hx=start)
+    expected = clamp(layer, x, silence={"layer0.forward": [1, 2]}, hx=silent)
+    for name in found:
+        np.testing.assert_array_equal(found[name], expected[name])
+    assert (start.numpy() == given).all()
+
+
+@pytest.mark.parametrize("batch_first", [False, True])
+def test_a_packed_sequence_is_a_batch_with_its_lengths(batch_first: bool) -> None:
+    layer, x = nn.LSTM(3, 4, batch_first=batch_first), torch.randn(3, 5, 3)
+    x = x if batch_first else x.transpose(0, 1)
+    lengths = [2, 5, 3]
+    packed = torch.nn.utils.rnn.pack_padded_sequence(x, torch.tensor(lengths), batch_first, False)
+    found, expected = trace(layer, packed), trace(layer, x, lengths=lengths)
+    for name in expected:
+        np.testing.assert_array_equal(found[name], expected[name])
+    with pytest.raises(OptionError, match="a PackedSequence has its lengths"):
+        trace(layer, packed, lengths=lengths)
+
+
 def test_silenced_units_show_nothing() -> None:
     model = peephole.load()
     found = clamp(model, "Not bad at all.", silence={"layer0.forward": slice(0, 10)})

@@ -7,16 +7,15 @@ their gradients: what a long text needs grows with its rows alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
 from peephole.classifier.forward import Forward, Layer
-from peephole.classifier.pools import Pool, stretches
+from peephole.classifier.kept_pool import KeptPool
 from peephole.classifier.rows import Array, Block, Direction, Kept, LinearWeights, Mapped, Plan, Rows, States
 from peephole.ops import Sequences
 from peephole.ops.recording import Recording, record
-from peephole.ops.sequences import Integers
 
 # Gradients of rows `[r, F]`, made for a block when they are asked for.
 Back = Callable[[Block], Array]
@@ -39,7 +38,7 @@ class Backward:
         self._batch = batch = Sequences.from_lengths([len(own) for own in rows])
         self._plan = plan = Plan.of(batch, max(1, forward.row_limit // _KEPT_VALUES))
         self._forward = forward
-        source: Rows = Kept(_pack(rows, batch, int(forward.embedding.shape[1])))
+        source: Rows = Kept(batch.pack(rows, np.float32, int(forward.embedding.shape[1])))
         self._width = source.width
         self._stages: list[_Linear | _Layer] = []
         for number, stage in enumerate(forward.row_stages, 1):
@@ -76,8 +75,8 @@ class Backward:
             packed[block.rows] = back(block)
         return [packed[self._batch.rows_of(n)] for n in range(len(self._batch.lengths))]
 
-    def _pool(self, made: Iterator[tuple[Block, Array]], width: int) -> _Pooled:
-        pooled = _Pooled(self._forward.statistics, self._batch, width)
+    def _pool(self, made: Iterator[tuple[Block, Array]], width: int) -> KeptPool:
+        pooled = KeptPool(self._forward.statistics, self._batch, width)
         for block, rows in made:
             pooled.add(block, rows)
         return pooled
@@ -96,44 +95,6 @@ class Backward:
             return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
 
         return back, [own["last"] for own in given if "last" in own]
-
-
-class _Pooled:
-    """A pooling that remembers which step won each maximum; of steps that are equal, the first."""
-
-    def __init__(self, statistics: Sequence[str], batch: Sequences, width: int) -> None:
-        sequences = len(batch.lengths)
-        self.values = Pool(statistics, sequences, width)
-        self.width = width
-        self._lengths = np.maximum(batch.lengths[batch.order], 1).astype(np.float32)
-        self._sequence: Integers = batch.row_sorted
-        self._best = np.full((sequences, width), -np.inf, np.float32)
-        self._winner = np.full((sequences, width), -1, np.int64)  # a row of the batch
-
-    def add(self, block: Block, rows: Array) -> None:
-        """Take the rows `[r, F]` of a block in; blocks may come last first."""
-        self.values.add(rows, block.batch_sizes)
-        at = block.rows.start
-        for alive, steps in stretches(rows, block.batch_sizes):
-            first = steps.argmax(axis=0)
-            value = np.take_along_axis(steps, first[None], axis=0)[0]
-            row = at + first * alive + np.arange(alive)[:, None]
-            best, winner = self._best[:alive], self._winner[:alive]
-            better = (value > best) | ((value == best) & (row < winner))
-            np.copyto(best, value, where=better)
-            np.copyto(winner, row, where=better)
-            at += alive * len(steps)
-
-    def backward(self, block: Block, given: Mapping[str, Array]) -> Array:
-        """Return the gradient of a block's rows `[r, F]` from that of each statistic `[N, F]`; final states are not rows."""
-        start, stop = block.rows.start, block.rows.stop
-        rows = np.zeros((stop - start, self.width), np.float32)
-        if "mean" in given:
-            rows += (given["mean"] / self._lengths[:, None])[self._sequence[block.rows]]
-        if "max" in given:
-            sequence, column = np.nonzero((self._winner >= start) & (self._winner < stop))
-            rows[self._winner[sequence, column] - start, column] += given["max"][sequence, column]
-        return rows
 
 
 class _Linear:
@@ -225,10 +186,3 @@ class _Track:
         return record(
             run.cell, self._source.read(block), block.batch_sizes, run.weights, states, reverse=run.reverse
         )
-
-
-def _pack(rows: Sequence[Array], batch: Sequences, width: int) -> Array:
-    packed = np.empty((batch.rows, width), np.float32)
-    for n, own in enumerate(rows):
-        packed[batch.rows_of(n)] = own
-    return packed

@@ -212,7 +212,8 @@ class Forward:
         """Return the pooled vectors `[N, F]` of one batch, in its order."""
         batch = Sequences.from_lengths([len(ids) for ids in texts])
         plan = Plan.of(batch, self.row_limit)
-        source: Rows = Embedded(self.embedding, _pack(texts, batch))
+        ids = texts[0] if len(texts) == 1 else batch.pack(texts, np.int32)
+        source: Rows = Embedded(self.embedding, ids)
         final = self.row_stages[-1] if self.row_stages else None
         before = self.row_stages if not isinstance(final, tuple) else self.row_stages[:-1]
         for stage in before:
@@ -250,16 +251,6 @@ class Forward:
 def _readable(source: Rows, plan: Plan) -> Rows:
     """Rows that may be read in any order: in memory, if they cannot be made again."""
     return source if source.again else keep(source, plan)
-
-
-def _pack(texts: Sequence[Ids], batch: Sequences) -> Ids:
-    """The ids of all texts as packed rows `[R]`."""
-    if len(texts) == 1:
-        return texts[0]
-    packed = np.empty(batch.rows, np.int32)
-    for n, ids in enumerate(texts):
-        packed[batch.rows_of(n)] = ids
-    return packed
 
 
 def _layers(stage: Recurrent, weights: Mapping[str, Tensor], backend: str, precision: str) -> list[Layer]:

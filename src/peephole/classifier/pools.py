@@ -5,13 +5,14 @@ from __future__ import annotations
 import copy
 import itertools
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from peephole.ops.sequences import Integers
 
-Array = npt.NDArray[np.float32]
+Array = npt.NDArray[np.floating[Any]]
 
 
 class Pool:
@@ -21,11 +22,19 @@ class Pool:
         statistics: of ``"max"``, ``"mean"``, ``"last"``; only what these need is kept.
         sequences: N.
         width: F.
+        dtype: of the rows, and of the statistics.
     """
 
-    def __init__(self, statistics: Sequence[str], sequences: int, width: int) -> None:
+    def __init__(
+        self,
+        statistics: Sequence[str],
+        sequences: int,
+        width: int,
+        dtype: type[np.floating[Any]] | np.dtype[np.floating[Any]] = np.float32,
+    ) -> None:
+        self._dtype: np.dtype[np.floating[Any]] = np.dtype(dtype)
         self._steps = np.zeros(sequences, np.int64)
-        self._maximum = np.full((sequences, width), -np.inf, np.float32) if "max" in statistics else None
+        self._maximum = np.full((sequences, width), -np.inf, dtype) if "max" in statistics else None
         # float64: the sum of a million float32 steps would lose half of its digits.
         self._total = np.zeros((sequences, width), np.float64) if "mean" in statistics else None
 
@@ -50,9 +59,9 @@ class Pool:
             return last
         if statistic == "max":
             assert self._maximum is not None
-            return np.where(self._steps[:, None] > 0, self._maximum, np.float32(0))
+            return np.where(self._steps[:, None] > 0, self._maximum, self._dtype.type(0))
         assert self._total is not None
-        return (self._total / np.maximum(self._steps, 1)[:, None]).astype(np.float32)
+        return (self._total / np.maximum(self._steps, 1)[:, None]).astype(self._dtype, copy=False)
 
     def copy(self) -> Pool:
         """Return a pool that goes on from here without changing this one."""

@@ -159,15 +159,19 @@ class Tokenizer:
 
     def pieces(self, text: str) -> list[Piece]:
         """Return the tokens of `text` with their places in it, in the order of `encode`."""
-        return [
-            Piece(int(token), text[start:stop], start, stop) for token, start, stop, _ in self._located(text)
-        ]
+        return self.cut(text)[0]
 
     def words(self, text: str) -> list[Word]:
         """Return the words of `text`, each with the range of its tokens; together they cover every token once."""
+        return self.cut(text)[1]
+
+    def cut(self, text: str) -> tuple[list[Piece], list[Word]]:
+        """Return the tokens and the words of `text`."""
+        pieces: list[Piece] = []
         words: list[Word] = []
         previous: object = None
-        for position, (_, start, stop, word) in enumerate(self._located(text)):
+        for position, (token, start, stop, word) in enumerate(self._located(text)):
+            pieces.append(Piece(int(token), text[start:stop], start, stop))
             if word == previous:
                 last = words[-1]
                 stop = max(last.stop, stop)
@@ -175,7 +179,7 @@ class Tokenizer:
             else:
                 words.append(Word(text[start:stop], start, stop, position, position + 1))
             previous = word
-        return words
+        return pieces, words
 
     @functools.cached_property
     def tokens(self) -> tuple[str, ...]:

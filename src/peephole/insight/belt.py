@@ -16,7 +16,7 @@ import dataclasses
 
 import numpy as np
 
-from peephole.equations import Expression, Matrix
+from peephole.equations import Expression
 from peephole.equations.conveyor import conveyor
 from peephole.equations.evaluate import compute
 from peephole.equations.functions import Value
@@ -24,6 +24,7 @@ from peephole.errors import EquationError
 from peephole.insight.network import Array, Track
 from peephole.insight.order import reading_order
 from peephole.insight.trace import Trace
+from peephole.ops import Sequences
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -62,7 +63,7 @@ def belts(trace: Trace) -> dict[str, Belt]:
         >>> np.allclose(belt.left.sum(axis=0) + belt.start_left[0], belt.final[0], rtol=0, atol=1e-12)
         True
     """
-    return {name: _belt(trace, track) for name, track in trace.network.tracks.items()}
+    return {name: belt_of(trace, track) for name, track in trace.network.tracks.items()}
 
 
 def keep_of(trace: Trace, track: Track) -> Array:
@@ -80,7 +81,7 @@ def keep_of(trace: Trace, track: Track) -> Array:
     def leaf(node: Expression) -> Value:
         if node.operation == "previous":
             return trace.passage.before(track.name, node.label).astype(np.float64)
-        return _parameter(track, node.label).astype(np.float64)
+        return track.by_gate.own[node.label].astype(np.float64)
 
     def product(node: Expression, operand: Value) -> Value:
         raise EquationError(
@@ -92,7 +93,8 @@ def keep_of(trace: Trace, track: Track) -> Array:
     return np.broadcast_to(np.asarray(keep, np.float64), saved[found.state].shape)
 
 
-def _belt(trace: Trace, track: Track) -> Belt:
+def belt_of(trace: Trace, track: Track) -> Belt:
+    """Return the conveyor of one track; see `belts`."""
     passage, sequences, state = trace.passage, trace.sequences, conveyor(track.cell).state
     keep = keep_of(trace, track)
     run = passage.runs[track.name]
@@ -114,10 +116,24 @@ def _belt(trace: Trace, track: Track) -> Belt:
     return Belt(state, keep, write, left, start_left, final)
 
 
-def _parameter(track: Track, label: str) -> Array:
-    """The row of a per-unit parameter, such as ``weight_ch.i``."""
-    name, _, part = label.rpartition(".")
-    declared = track.cell.parameters[name]
-    if isinstance(declared, Matrix):
-        raise EquationError(f"{type(track.cell).__name__}: a state cannot be kept by the matrix {label}")
-    return track.weights[name][declared.parts.index(part)]
+def seen_along(keep: Array, seen: Array, sequences: Sequences, reverse: bool) -> Array:
+    """Return what is seen of each step's state at that step and, along the conveyor, at all later ones: `[R, H]` float64.
+
+    It is ``G_t = seen_t + keep_{t+1} · G_{t+1}``: a gradient on its way back along the conveyor alone.
+
+    Args:
+        keep: `[R, H]` the factor on the state before each step.
+        seen: `[R, H]` what is seen of a step's state at the step itself.
+        sequences: the lengths.
+        reverse: whether sequences are read from their ends.
+
+    Example:
+        >>> keep, seen = np.array([[9.0], [0.5], [0.5]]), np.array([[0.0], [0.0], [1.0]])
+        >>> seen_along(keep, seen, Sequences.from_lengths([3]), reverse=False).ravel().tolist()
+        [0.25, 0.5, 1.0]
+    """
+    found = seen.astype(np.float64)
+    for _, rows in reading_order(sequences, reverse):
+        for t in range(len(rows) - 2, -1, -1):
+            found[rows[t]] += keep[rows[t + 1]] * found[rows[t + 1]]
+    return found

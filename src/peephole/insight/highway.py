@@ -15,9 +15,8 @@ import numpy as np
 from peephole.classifier.gradients import Target, weights_of
 from peephole.equations.conveyor import conveyor
 from peephole.errors import OptionError, ShapeError, nearest
-from peephole.insight.belt import keep_of
+from peephole.insight.belt import keep_of, seen_along
 from peephole.insight.network import Array, Track
-from peephole.insight.order import reading_order
 from peephole.insight.passage import Back, Passage
 from peephole.insight.survival import Survival, survival
 from peephole.insight.trace import Trace
@@ -173,11 +172,7 @@ def _direct(trace: Trace, track: Track, outside: Array) -> Array:
     held = trace.passage.held(track.name).get(conveyor(track.cell).state)
     if held is not None:  # what is held does not come from the step before
         keep = np.where(np.isnan(held), keep, 0.0)
-    direct = _seen(trace.passage, track, outside).astype(np.float64)
-    for _, rows in reading_order(trace.sequences, track.reverse):
-        for t in range(len(rows) - 2, -1, -1):
-            direct[rows[t]] += keep[rows[t + 1]] * direct[rows[t + 1]]
-    return direct
+    return seen_along(keep, _seen(trace.passage, track, outside), trace.sequences, track.reverse)
 
 
 def _seen(passage: Passage, track: Track, outside: Array) -> Array:
@@ -189,15 +184,8 @@ def _seen(passage: Passage, track: Track, outside: Array) -> Array:
     held = {name: saved[name] for name in cell.values if name not in cell.states}
     state = conveyor(cell).state
     held |= {name: h for name, h in passage.held(track.name).items() if name in cell.states and name != state}
-    width = int(track.weights["weight_ih"].shape[1])
-    alone = record(
-        cell,
-        np.zeros((count, width), outside.dtype),
-        [count] if count else [],
-        track.weights,
-        starts,
-        clamp=held,
-    )
+    rows = np.zeros((count, track.input_size), outside.dtype)
+    alone = record(cell, rows, [count] if count else [], track.weights, starts, clamp=held)
     name = f"value.{state}"
     return alone.backward(outside, wanted=[name])[name]
 

@@ -76,6 +76,22 @@ def holds_of(
     return result
 
 
+def silence_start(
+    network: Network, states: Mapping[str, Mapping[str, Array]], silence: Mapping[str, Indices]
+) -> None:
+    """Make the initial h of silenced units 0, in place; a projected h is not of units, and stays.
+
+    Args:
+        network: what is run.
+        states: initial states, track → name → `[N, H]`.
+        silence: as `holds_of` takes it, and has checked it.
+    """
+    for name, units in silence.items():
+        track = network.tracks[name]
+        if name in states and "weight_hr" not in track.weights:
+            states[name]["h"][:, _positions(units, track.hidden_size, "")] = 0
+
+
 def _find(tracks: Mapping[str, Track], name: str, where: str) -> tuple[Track, str]:
     """The track and the value that a name stands for."""
     known = [f"{track.name}.{value}" for track in tracks.values() for value in track.cell.values]

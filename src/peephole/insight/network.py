@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -15,6 +16,7 @@ from peephole.classifier import Classifier
 from peephole.classifier.rows import LinearWeights
 from peephole.equations import Cell
 from peephole.errors import OptionError
+from peephole.ops.gate_weights import GateWeights
 
 Array = npt.NDArray[np.floating[Any]]
 
@@ -41,9 +43,19 @@ class Track:
         return int(self.weights["weight_ih"].shape[0]) // len(self.cell.gates)
 
     @property
+    def input_size(self) -> int:
+        """D, features of a row that it reads."""
+        return int(self.weights["weight_ih"].shape[1])
+
+    @property
     def output_size(self) -> int:
         """P with projection, otherwise H: the width of h."""
         return int(self.weights["weight_hh"].shape[1])
+
+    @functools.cached_property
+    def by_gate(self) -> GateWeights:
+        """The weights, cut up."""
+        return GateWeights(self.cell, self.weights, self.hidden_size)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -67,6 +79,11 @@ class Network:
         """Every track by its name, bottom layer first."""
         layers = [stage for stage in self.stages if isinstance(stage, tuple)]
         return {track.name: track for layer in layers for track in layer}
+
+    @property
+    def input_size(self) -> int:
+        """D, features of a row that the first layer reads."""
+        return next(iter(self.tracks.values())).input_size
 
     @property
     def dtype(self) -> np.dtype[Any]:

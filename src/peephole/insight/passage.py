@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -48,6 +49,7 @@ class Passage:
         back: whether to keep what `backward` needs. That takes the compiled backend; without it any backend will do.
 
     Attributes:
+        inputs: of each stage, the rows `[R, D]` that it reads.
         outputs: the rows `[R, F]` that leave the last stage.
         runs: of each track, what it gave: rows `[R, P]`, final states, and all values `[R, H]`.
     """
@@ -67,9 +69,9 @@ class Passage:
         self.runs: dict[str, Output] = {}
         self.starts: dict[str, dict[str, Array]] = {}
         self._recordings: dict[str, Recording] = {}
-        self._inputs: list[Array] = []
+        self.inputs: list[Array] = []
         for stage in network.stages:
-            self._inputs.append(rows)
+            self.inputs.append(rows)
             if isinstance(stage, LinearWeights):
                 rows = stage(rows)
             else:
@@ -104,8 +106,10 @@ class Passage:
         Raises:
             BackendUnavailable: there are no compiled kernels for this cell and dtype.
         """
-        if self._recordings:
-            return self
+        return self if self._recordings else self._again
+
+    @functools.cached_property
+    def _again(self) -> Passage:
         return Passage(
             self.network, self.rows, self.sequences, holds=self._holds, states=self._states, back=True
         )
@@ -129,7 +133,7 @@ class Passage:
         states: dict[str, Array] = {}
         outside: dict[str, Array] = {}
         d_rows = np.zeros_like(self.outputs) if d_outputs is None else d_outputs
-        for stage, rows in zip(reversed(self.network.stages), reversed(self._inputs), strict=True):
+        for stage, rows in zip(reversed(self.network.stages), reversed(self.inputs), strict=True):
             if isinstance(stage, LinearWeights):
                 d_rows = stage.backward(d_rows, stage(rows))
                 continue
@@ -143,7 +147,7 @@ class Passage:
                 d_state = dict((d_states or {}).get(track.name, {}))
                 if d_last and track.name in d_last:
                     d_state["h"] = d_state.get("h", 0) + d_last[track.name]
-                outside[track.name] = self._with_last(own, d_state.get("h"), track.reverse)
+                outside[track.name] = self.with_last(own, d_state.get("h"), track.reverse)
                 found = self._recordings[track.name].backward(own, d_state, wanted=["rows", *starts, *asked])
                 below += found["rows"]
                 values |= {f"{track.name}.{name[6:]}": found[name] for name in asked}
@@ -151,8 +155,8 @@ class Passage:
             d_rows = below
         return Back(d_rows, values, states, outside)
 
-    def _with_last(self, d_rows: Array, d_h: Array | None, reverse: bool) -> Array:
-        """Add the gradients `[N, P]` in the final h, in sorted order, to those of the rows that are the last ones read."""
+    def with_last(self, d_rows: Array, d_h: Array | None, reverse: bool) -> Array:
+        """Add the gradients `[N, P]` in a track's final h, in sorted order, to those of its rows that are the last ones read."""
         if d_h is None:
             return d_rows
         sequences, result = self.sequences, d_rows.copy()
@@ -183,14 +187,13 @@ def shifted(rows: Array, start: Array, sequences: Sequences, reverse: bool) -> A
         sequences: the lengths.
         reverse: whether sequences are read from their ends.
     """
-    sizes, offsets = sequences.batch_sizes, sequences.offsets
-    result = np.empty_like(rows)
-    for t, (count, at) in enumerate(zip(sizes.tolist(), offsets.tolist(), strict=True)):
-        result[at : at + count] = start[:count]
-        if reverse and t + 1 < len(sizes):
-            later, place = int(sizes[t + 1]), int(offsets[t + 1])
-            result[at : at + later] = rows[place : place + later]
-        elif not reverse and t > 0:
-            place = int(offsets[t - 1])
-            result[at : at + count] = rows[place : place + count]
+    result = start[sequences.row_sorted]
+    # Each row whose step is not a sequence's first, and the row of the same sequence a step earlier in the text.
+    second = int(sequences.batch_sizes[0]) if len(sequences.batch_sizes) else 0
+    later = np.arange(second, len(rows))
+    earlier = sequences.offsets[sequences.row_time[later] - 1] + sequences.row_sorted[later]
+    if reverse:
+        result[earlier] = rows[later]
+    else:
+        result[later] = rows[earlier]
     return result

@@ -7,11 +7,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from peephole.classifier.rows import LinearWeights
+from peephole.classifier.kept_pool import KeptPool
+from peephole.classifier.rows import Block, LinearWeights
 from peephole.insight.network import Array, Track
 from peephole.insight.passage import Passage
-from peephole.ops import Sequences
-from peephole.ops.sequences import Integers
 
 
 class Reader(Protocol):
@@ -37,15 +36,15 @@ class Readout:
     """What a classifier makes of the last rows of a passage.
 
     Attributes:
+        pool: what went into the statistics, in sorted order.
         pooled: `[N, F]`, in the batch's order.
-        winners: `[N, W]` packed row in which each column of the last rows had its maximum, in the batch's order; −1 without rows.
         passed: pooled vectors, and what each stage of the head made of them; the logits `[N, C]` last.
     """
 
     forward: Reader
     passage: Passage
+    pool: KeptPool
     pooled: Array
-    winners: Integers
     passed: list[Array]
 
     @property
@@ -58,20 +57,19 @@ class Readout:
         d_pooled = d_logits
         for linear, y in zip(reversed(self.forward.head), reversed(self.passed[1:]), strict=True):
             d_pooled = linear.backward(d_pooled, y)
-        rows, sequences = self.passage.outputs, self.passage.sequences
-        d_rows, width = np.zeros_like(rows), rows.shape[1]
-        d_last: dict[str, Array] = {}
-        for k, statistic in enumerate(self.forward.statistics):
-            part = d_pooled[:, k * width : (k + 1) * width]
-            if statistic == "mean":
-                d_rows += (part / np.maximum(sequences.lengths, 1)[:, None])[sequences.row_batch]
-            elif statistic == "max":
-                n, column = np.nonzero(self.winners >= 0)
-                np.add.at(d_rows, (self.winners[n, column], column), part[n, column])
-            else:
-                for track, columns in last_columns(self.passage):
-                    d_last[track.name] = np.ascontiguousarray(part[sequences.order][:, columns])
-        return d_rows, d_last
+        return self.through_pool(d_pooled)
+
+    def through_pool(self, d_pooled: Array) -> tuple[Array, dict[str, Array]]:
+        """Return the same from the gradients in the pooled vectors `[N, F]`, in their dtype."""
+        width, given = self.pool.width, d_pooled[self.passage.sequences.order]
+        parts = {
+            name: given[:, k * width : (k + 1) * width] for k, name in enumerate(self.forward.statistics)
+        }
+        d_last = {
+            track.name: np.ascontiguousarray(parts["last"][:, columns])
+            for track, columns in (last_columns(self.passage) if "last" in parts else ())
+        }
+        return self.pool.backward(_whole(self.passage), parts), d_last
 
 
 def last_columns(passage: Passage) -> list[tuple[Track, slice]]:
@@ -95,32 +93,14 @@ def read_out(forward: Reader, passage: Passage) -> Readout:
         passage: a batch of texts.
     """
     rows, sequences = passage.outputs, passage.sequences
-    parts: list[Array] = []
-    winners = _winners(rows, sequences)
-    for statistic in forward.statistics:
-        if statistic == "max":
-            best = (
-                np.take_along_axis(rows, np.maximum(winners, 0), axis=0)
-                if len(rows)
-                else np.zeros(winners.shape, rows.dtype)
-            )
-            parts.append(np.where(winners >= 0, best, rows.dtype.type(0)))
-        elif statistic == "mean":
-            total = np.zeros((len(sequences.lengths), rows.shape[1]), np.float64)
-            np.add.at(total, sequences.row_batch, rows)
-            parts.append((total / np.maximum(sequences.lengths, 1)[:, None]).astype(rows.dtype))
-        else:
-            finals = [passage.runs[track.name].state["h"] for track, _ in last_columns(passage)]
-            parts.append(np.concatenate(finals, axis=1)[sequences.inverse])
-    pooled = np.concatenate(parts, axis=1)
-    return Readout(forward, passage, pooled, winners, forward.through_head(pooled))
+    pool = KeptPool(forward.statistics, sequences, rows.shape[1], rows.dtype)
+    pool.add(_whole(passage), rows)
+    finals = [passage.runs[track.name].state["h"] for track, _ in last_columns(passage)]
+    last = np.concatenate(finals, axis=1) if finals else None
+    parts = [pool.values.result(statistic, last) for statistic in forward.statistics]
+    pooled = np.concatenate(parts, axis=1)[sequences.inverse]
+    return Readout(forward, passage, pool, pooled, forward.through_head(pooled))
 
 
-def _winners(rows: Array, sequences: Sequences) -> Integers:
-    """`[N, W]` packed row of each column's maximum, the first of equals; −1 for a sequence without rows."""
-    winners = np.full((len(sequences.lengths), rows.shape[1]), -1, np.int64)
-    for n, length in enumerate(sequences.lengths.tolist()):
-        if length:
-            own = sequences.rows_of(n)
-            winners[n] = own[rows[own].argmax(axis=0)]
-    return winners
+def _whole(passage: Passage) -> Block:
+    return Block(slice(0, len(passage.outputs)), passage.sequences.batch_sizes)

@@ -47,7 +47,8 @@ class Survival:
 def survival(norms: Array, sequences: Sequences, *, reverse: bool = False) -> Survival:
     """Return how gradient norms of steps, packed `[R]`, fade with the distance from the last step that was read.
 
-    Sequences whose norm is zero at their last step are left out: for them it has no meaning.
+    Sequences whose norm is zero or infinite at their last step are left out: for them it has no meaning.
+    Growth beyond all numbers is the largest number.
 
     Args:
         norms: at least 0.
@@ -62,8 +63,10 @@ def survival(norms: Array, sequences: Sequences, *, reverse: bool = False) -> Su
     longest = int(sequences.lengths.max()) if len(sequences.lengths) else 0
     table = np.full((len(sequences.lengths), longest), np.nan)
     for n, rows in reading_order(sequences, reverse):
-        if len(rows) and norms[rows[-1]] > 0:
-            table[n, : len(rows)] = norms[rows[::-1]] / norms[rows[-1]]
+        if len(rows) and 0 < norms[rows[-1]] < math.inf:
+            with np.errstate(over="ignore"):
+                fading = norms[rows[::-1]] / norms[rows[-1]]
+            table[n, : len(rows)] = np.minimum(fading, np.finfo(np.float64).max)
     table = table[~np.isnan(table[:, 0])] if longest else table[:0]
     if not len(table):
         empty = np.full(longest, np.nan)

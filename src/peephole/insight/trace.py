@@ -9,38 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from peephole.classifier.pieces import Word
 from peephole.errors import OptionError, nearest
 from peephole.insight.network import Array, Network
 from peephole.insight.passage import Passage
 from peephole.insight.readout import Readout
+from peephole.insight.texts import TracedText
 from peephole.ops import Sequences
-
-
-@dataclasses.dataclass(frozen=True)
-class TracedText:
-    """The text of a trace.
-
-    Attributes:
-        text: as it was given, lone surrogates replaced by U+FFFD.
-        words: its words, each with the range of its tokens.
-        tokens: `[T]` what each step reads, as text.
-        labels: the classes.
-        probabilities: `[C]` of them.
-        logits: `[C]`, before the temperature.
-    """
-
-    text: str
-    words: tuple[Word, ...]
-    tokens: tuple[str, ...]
-    labels: tuple[str, ...]
-    probabilities: Array
-    logits: Array
-
-    @property
-    def label(self) -> str:
-        """The most probable class."""
-        return self.labels[int(self.probabilities.argmax())]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -10,15 +10,15 @@ import numpy as np
 import numpy.typing as npt
 
 from peephole.classifier import Classifier
-from peephole.classifier.prediction import softmax
 from peephole.classifier.storage import gather
 from peephole.classifier.texts import checked
 from peephole.errors import OptionError, ShapeError
-from peephole.insight.holds import Held, Indices, holds_of
+from peephole.insight.holds import Held, Indices, holds_of, silence_start
 from peephole.insight.network import Array, Network, network_of, numbers_of
 from peephole.insight.passage import Passage
 from peephole.insight.readout import read_out
-from peephole.insight.trace import Trace, TracedText
+from peephole.insight.texts import Reading
+from peephole.insight.trace import Trace
 from peephole.ops import Sequences
 
 
@@ -30,7 +30,7 @@ def trace(
     Args:
         model: a `Classifier`; a layer of `peephole.nn`; or `torch.nn`'s RNN, LSTM or GRU.
         x: for a classifier a text, or a list of texts. For a layer, `[T, D]` or `[T, N, D]` (`[N, T, D]` if it is batch-first): a
-            tensor or an array. Dropout is off.
+            tensor or an array, or a `PackedSequence`. Dropout is off.
         lengths: for a batch of a layer: steps of each sequence `[N]`, each in [0, T]; None means T for all.
         hx: for a layer: initial states as the layer takes them, `[L·K, N, H]` or a tuple of such, without N for one
             sequence; None means zeros.
@@ -101,6 +101,7 @@ def _traced(
     rows, sequences, single = _packed(network, x, lengths, where)
     holds = holds_of(network, sequences, held, silence, where)
     states = _states(network, sequences, hx, single, where)
+    silence_start(network, states, silence)
     return Trace(network, Passage(network, rows, sequences, holds=holds, states=states), single)
 
 
@@ -109,23 +110,14 @@ def _of_texts(
 ) -> Trace:
     single = isinstance(x, str)
     texts = [checked(text, f"{where}: x[{n}]") for n, text in enumerate([x] if single else x)]
-    ids = classifier.tokenizer.encode_batch(texts)
-    sequences = Sequences.from_lengths([len(own) for own in ids])
-    packed = np.zeros(sequences.rows, np.int32)
-    for n, own in enumerate(ids):
-        packed[sequences.rows_of(n)] = own
-    rows = gather(classifier.forward.embedding, packed)
+    readings = [Reading.of(classifier, text) for text in texts]
+    sequences = Sequences.from_lengths([len(one.ids) for one in readings])
+    rows = gather(classifier.forward.embedding, sequences.pack([one.ids for one in readings], np.int32))
     passage = Passage(network, rows, sequences, holds=holds_of(network, sequences, held, silence, where))
     readout = read_out(classifier.forward, passage)
-    probabilities = softmax(readout.logits, classifier.config.temperature)
-    known = classifier.tokenizer
     traced = tuple(
-        TracedText(
-            text, tuple(known.words(text)), tuple(piece.text for piece in known.pieces(text)), classifier.labels,
-            probabilities[n], readout.logits[n],
-        )
-        for n, text in enumerate(texts)
-    )  # fmt: skip
+        one.answered(classifier, logits) for one, logits in zip(readings, readout.logits, strict=True)
+    )
     return Trace(network, passage, single, traced, readout)
 
 
@@ -165,8 +157,13 @@ def _numbers(x: Any, network: Network) -> Array:
 
 def _packed(network: Network, x: Any, lengths: Any, where: str) -> tuple[Array, Sequences, bool]:
     """Packed rows `[R, D]` of a batch or of one sequence."""
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(x, torch.nn.utils.rnn.PackedSequence):
+        if lengths is not None:
+            raise OptionError(f"{where}: a PackedSequence has its lengths; got others with it")
+        x, lengths = torch.nn.utils.rnn.pad_packed_sequence(x, batch_first=network.batch_first)
     array = _numbers(x, network)
-    width = int(next(iter(network.tracks.values())).weights["weight_ih"].shape[1])
+    width = network.input_size
     if array.ndim not in (2, 3) or array.shape[-1] != width:
         axes = "[N, T, D]" if network.batch_first else "[T, N, D]"
         raise ShapeError(f"{where}: x must be [T, D] or {axes} with D = {width}; got {list(array.shape)}")

@@ -10,6 +10,7 @@ import numpy as np
 from peephole.equations import Cell, Expression, Matrix, trace
 from peephole.equations.evaluate import evaluate
 from peephole.ops.arrays import Array, broadcast, concatenate, empty_rows, kind_of, linear
+from peephole.ops.gate_weights import GateWeights
 from peephole.ops.request import Output, Request
 
 
@@ -121,18 +122,16 @@ class _Weights:
     """The weights of one layer and direction, by gate."""
 
     def __init__(self, cell: Cell, weights: Mapping[str, Array], hidden: int) -> None:
-        self.gate = {gate: slice(k * hidden, (k + 1) * hidden) for k, gate in enumerate(cell.gates)}
+        cut = GateWeights(cell, weights, hidden)
+        self.gate = cut.at
         self.weight_ih, self.weight_hh = weights["weight_ih"], weights["weight_hh"]
         self.bias_ih, self.bias_hh = weights.get("bias_ih"), weights.get("bias_hh")
-        self._parts: dict[str, Array | _MatrixValue] = {}
-        for name, parameter in cell.parameters.items():
-            for k, part in enumerate(parameter.parts):
-                weight = weights[name]
-                self._parts[f"{name}.{part}"] = (
-                    _MatrixValue(weight[k * hidden : (k + 1) * hidden])
-                    if isinstance(parameter, Matrix)
-                    else weight[k]
-                )
+        self._parts: dict[str, Array | _MatrixValue] = {
+            label: _MatrixValue(weight)
+            if isinstance(cell.parameters[label.rpartition(".")[0]], Matrix)
+            else weight
+            for label, weight in cut.own.items()
+        }
         self.own = _Named(
             {
                 name: _Named({part: self._parts[f"{name}.{part}"] for part in parameter.parts})

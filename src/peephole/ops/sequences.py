@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -96,6 +97,23 @@ class Sequences:
     def rows_of(self, n: int) -> Integers:
         """Packed rows of the batch's sequence `n`, in order of time."""
         return self.offsets[: self.lengths[n]] + self.inverse[n]
+
+    def pack(self, parts: Iterable[npt.ArrayLike], dtype: npt.DTypeLike, *width: int) -> npt.NDArray[Any]:
+        """Return the packed rows `[R, …]` of sequences that are given one by one, in the batch's order.
+
+        Args:
+            parts: `[T_n, …]` each.
+            dtype: of the result.
+            *width: shape of a row; none for numbers.
+
+        Example:
+            >>> Sequences.from_lengths([1, 2]).pack([[7], [8, 9]], np.int32).tolist()
+            [8, 7, 9]
+        """
+        packed = np.empty((self.rows, *width), dtype)
+        for n, own in enumerate(parts):
+            packed[self.rows_of(n)] = own
+        return packed
 
     @functools.cached_property
     def first_rows(self) -> Integers:

@@ -100,16 +100,14 @@ def case_of_rows(
     """
     network = network_of(layer, "case_of_rows")
     rows = np.ascontiguousarray(x, network.dtype)
-    width = int(next(iter(network.tracks.values())).weights["weight_ih"].shape[1])
+    width = network.input_size
     if rows.ndim != 2 or rows.shape[1] != width:
         raise ShapeError(f"case_of_rows: x must be [T, D] with D = {width}; got {list(rows.shape)}")
     fixed = np.asarray(weights, np.float64)
 
     def passed(inputs: Sequence[Array], *, back: bool = False) -> tuple[Sequences, Passage]:
         sequences = Sequences.from_lengths([len(one) for one in inputs])
-        packed = np.empty((sequences.rows, width), network.dtype)
-        for n, one in enumerate(inputs):
-            packed[sequences.rows_of(n)] = one
+        packed = sequences.pack(inputs, network.dtype, width)
         return sequences, Passage(network, packed, sequences, back=back)
 
     def run_again(selections: Sequence[Integers]) -> Array:

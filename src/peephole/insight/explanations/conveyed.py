@@ -9,12 +9,11 @@ import numpy as np
 from peephole.classifier.rows import LinearWeights
 from peephole.equations import Expression, trace
 from peephole.equations.conveyor import conveyor
-from peephole.insight.belt import keep_of
+from peephole.insight.belt import belt_of, seen_along
 from peephole.insight.explanations.attribution import Attribution, over_words
-from peephole.insight.explanations.case import Case, Numbers
-from peephole.insight.explanations.tracks import TrackWeights
+from peephole.insight.explanations.case import Case
+from peephole.insight.explanations.values import values_of
 from peephole.insight.network import Array, Track
-from peephole.insight.readout import last_columns
 from peephole.insight.trace import Trace
 
 _TINY = 1e-6  # a state nearer to 0 than this is read as this: the ratio has a limit there
@@ -38,19 +37,18 @@ def conveyed(case: Case) -> Attribution:
     ):
         weights, constant = _through(linear, weights[None], before, after)
         weights, base = weights[0], base + constant
-    d_rows = _through_pooling(case, weights)
-    inputs = [case.rows]
-    for stage in case.network.stages:
-        is_linear = isinstance(stage, LinearWeights)
-        runs = [] if is_linear else [passage.runs[track.name].rows for track in stage]
-        inputs.append(stage(inputs[-1]) if is_linear else np.concatenate(runs, axis=1))
+    d_rows, d_last = readout.through_pool(weights[None])
+    inputs = [*passage.inputs, passage.outputs]
     last = len(case.network.stages) - 1
     while isinstance(stage := case.network.stages[last], LinearWeights):
         d_rows, constant = _through(stage, d_rows, inputs[last], inputs[last + 1])
         last, base = last - 1, base + constant
     found, at = np.zeros(case.steps), 0
     for track in stage:
-        own, constant = _of_track(case, track, inputs[last], d_rows[:, at : at + track.output_size])
+        seen = passage.with_last(
+            d_rows[:, at : at + track.output_size], d_last.get(track.name), track.reverse
+        )
+        own, constant = _of_track(case, track, inputs[last], seen)
         found, base, at = found + own, base + constant, at + track.output_size
     scores = over_words(found, case.spans)
     empty = all(conveyor(track.cell).is_empty for track in stage)
@@ -60,7 +58,7 @@ def conveyed(case: Case) -> Attribution:
     return Attribution(case.value, scores, base, case.value - base - float(scores.sum()), note=note)
 
 
-def _through(linear: LinearWeights, weights: Numbers, before: Array, after: Array) -> tuple[Numbers, float]:
+def _through(linear: LinearWeights, weights: Array, before: Array, after: Array) -> tuple[Array, float]:
     """Weights of a linear stage's inputs, and what its biases give, from those of its outputs; rows of both alike."""
     y = before.astype(np.float64) @ linear.weight.T + linear.bias
     if linear.activation == "relu":
@@ -71,56 +69,36 @@ def _through(linear: LinearWeights, weights: Numbers, before: Array, after: Arra
     return weights @ linear.weight.astype(np.float64), float((weights @ linear.bias).sum())
 
 
-def _through_pooling(case: Case, weights: Numbers) -> Numbers:
-    """The weight of each element of the last layer's rows `[T, W]` in the number, from those of the pooled vector `[F]`."""
-    rows = case.passage.outputs
-    steps, width = rows.shape
-    found = np.zeros((steps, width))
-    for k, statistic in enumerate(case.reader.statistics):
-        part = weights[k * width : (k + 1) * width]
-        if statistic == "mean":
-            found += part / steps
-        elif statistic == "max":
-            found[case.readout.winners[0], np.arange(width)] += part
-        else:
-            for track, columns in last_columns(case.passage):
-                found[0 if track.reverse else -1, columns] += part[columns]
-    return found
-
-
-def _of_track(case: Case, track: Track, inputs: Array, d_rows: Numbers) -> tuple[Numbers, float]:
+def _of_track(case: Case, track: Track, inputs: Array, d_rows: Array) -> tuple[Array, float]:
     """What each step's write gives `[T]`, and what the conveyor does not carry, from the weights of h `[T, P]`."""
-    passage, state = case.passage, conveyor(track.cell).state
     if "weight_hr" in track.weights:
         d_rows = d_rows @ track.weights["weight_hr"].astype(np.float64)
-    keep = keep_of(Trace(case.network, passage, single=True), track)
-    after = passage.runs[track.name].saved[state].astype(np.float64)
-    before = passage.before(track.name, state).astype(np.float64)
-    ratio, without = (1.0, 0.0) if state == "h" else _shown(case, track, inputs, after)
-    ahead = d_rows * ratio
-    order = range(1, case.steps) if track.reverse else range(case.steps - 2, -1, -1)
-    for t in order:  # what of a write at t is seen at all steps from t on
-        later = t - 1 if track.reverse else t + 1
-        ahead[t] += keep[later] * ahead[later]
-    first = case.steps - 1 if track.reverse else 0
-    base = float((d_rows * without).sum() + (ahead[first] * keep[first] * before[first]).sum())
-    return (ahead * (after - keep * before)).sum(axis=1), base
+    passage, belt = case.passage, belt_of(Trace(case.network, case.passage, single=True), track)
+    ratio, without = (1.0, 0.0)
+    if belt.state != "h":
+        ratio, without = _shown(
+            case, track, inputs, passage.runs[track.name].saved[belt.state].astype(np.float64)
+        )
+    ahead = seen_along(belt.keep, d_rows * ratio, passage.sequences, track.reverse)
+    first = -1 if track.reverse else 0
+    start = passage.before(track.name, belt.state)[first]
+    base = float((d_rows * without).sum() + (ahead[first] * belt.keep[first] * start).sum())
+    return (ahead * belt.write).sum(axis=1), base
 
 
-def _shown(case: Case, track: Track, inputs: Array, state: Numbers) -> tuple[Numbers, Numbers]:
+def _shown(case: Case, track: Track, inputs: Array, state: Array) -> tuple[Array, Array]:
     """How many times the state is what h shows of it, and what h shows of an empty conveyor: `[T, H]` both."""
     cell, passage = track.cell, case.passage
     nodes, name = trace(cell).values, conveyor(cell).state
     before = {each: passage.before(track.name, each).astype(np.float64) for each in cell.states}
     saved = passage.runs[track.name].saved
-    weights = TrackWeights(track)
 
-    def shown(values: Numbers) -> Numbers:
+    def shown(values: Array) -> Array:
         known: dict[Expression, Any] = {
             node: saved[each].astype(np.float64) for each, node in nodes.items() if each not in ("h", name)
         }
         known[nodes[name]] = values
-        (h,) = weights.compute([nodes["h"]], known, inputs, before)
+        (h,) = values_of(track, [nodes["h"]], known, inputs, before)
         return np.broadcast_to(h, values.shape)
 
     near = np.where(np.abs(state) < _TINY, _TINY, state)

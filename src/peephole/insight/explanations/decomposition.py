@@ -16,7 +16,6 @@ from peephole.ops.sequences import Integers
 
 _NUMBERS_AT_ONCE = 1 << 23  # of what comes of phrases, between two layers
 _PHRASES_AT_ONCE = 512
-_OPERATION = {"relu": "relu", "tanh": "tanh"}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -68,14 +67,11 @@ class _Split:
         self._case = case
         self._rule: BiasRule = rule
         self._stages: list[_Linear | list[SplitTrack]] = []
-        rows = case.rows
-        for stage in case.network.stages:
+        for stage, rows in zip(case.network.stages, case.passage.inputs, strict=True):
             if isinstance(stage, LinearWeights):
                 self._stages.append(_Linear(stage, rows, rule))
-                rows = stage(rows)
-                continue
-            self._stages.append([SplitTrack(track, case.passage, rows, rule) for track in stage])
-            rows = np.concatenate([case.passage.runs[track.name].rows for track in stage], axis=1)
+            else:
+                self._stages.append([SplitTrack(track, case.passage, rows, rule) for track in stage])
 
     @property
     def at_once(self) -> int:
@@ -152,9 +148,7 @@ def _through(linear: LinearWeights, parts: Parts, before: Array, after: Array, r
     beta = None if parts.beta is None else parts.beta @ linear.weight.T
     whole = before @ linear.weight.T + linear.bias
     made = Parts(beta, whole - bias if beta is None else whole - bias - beta, bias)
-    return (
-        made if linear.activation == "none" else linearised(_OPERATION[linear.activation], made, after, rule)
-    )
+    return made if linear.activation == "none" else linearised(linear.activation, made, after, rule)
 
 
 def _keep(rows: Array) -> Sink:

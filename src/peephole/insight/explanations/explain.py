@@ -7,7 +7,6 @@ import dataclasses
 import numpy as np
 
 from peephole.classifier import Classifier
-from peephole.classifier.prediction import softmax
 from peephole.classifier.texts import checked
 from peephole.errors import OptionError, check_choice
 from peephole.insight.explanations.attribution import Attribution
@@ -17,7 +16,7 @@ from peephole.insight.explanations.explanation import Explanation
 from peephole.insight.explanations.faithfulness import faithfulness as measure_faithfulness
 from peephole.insight.explanations.methods import DEFAULT, LONG, METHODS, MOST_TRACED_TOKENS, attribute
 from peephole.insight.explanations.phrases import phrase_tree
-from peephole.insight.trace import TracedText
+from peephole.insight.texts import Reading, TracedText
 
 
 def explain(
@@ -80,16 +79,12 @@ def explain(
 
 def _case(model: Classifier, text: str, target: str | None) -> tuple[TracedText, Case, tuple[str, str]]:
     """The text with the model's answer, the case, and the names of the target and what it is compared with."""
-    ids = model.tokenizer.encode(text)
-    words = tuple(model.tokenizer.words(text))
-    logits = model.logits([ids])
-    position, other = chosen_label(model.labels, logits[0], target)
-    spans = np.array([[word.first, word.end] for word in words], np.int64).reshape(-1, 2)
-    case = case_of_text(model, ids, spans, position, other)
-    tokens = tuple(piece.text for piece in model.tokenizer.pieces(text))
-    probabilities = softmax(logits, model.config.temperature)[0]
-    traced = TracedText(text, words, tokens, model.labels, probabilities, logits[0])
-    return traced, case, (model.labels[position], model.labels[other])
+    reading = Reading.of(model, text)
+    logits = model.logits([reading.ids])[0]
+    position, other = chosen_label(model.labels, logits, target)
+    spans = np.array([[word.first, word.end] for word in reading.words], np.int64).reshape(-1, 2)
+    case = case_of_text(model, reading.ids, spans, position, other)
+    return reading.answered(model, logits), case, (model.labels[position], model.labels[other])
 
 
 def _explanation(traced: TracedText, method: str, names: tuple[str, str], found: Attribution) -> Explanation:

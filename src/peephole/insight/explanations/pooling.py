@@ -27,7 +27,7 @@ class Pooling:
         self._statistics, self._steps = case.reader.statistics, case.steps
         self._width = case.passage.outputs.shape[1]
         self.result: Array = np.zeros((phrases, len(self._statistics) * self._width), case.rows.dtype)
-        winners = case.readout.winners[0]
+        winners = case.readout.pool.winners[0]
         order = np.argsort(winners, kind="stable")
         ends = np.searchsorted(winners[order], np.arange(self._steps + 1))
         self._won = [

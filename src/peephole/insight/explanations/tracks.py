@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
-from peephole.equations import Matrix, trace
-from peephole.equations.evaluate import compute
+from peephole.equations import trace
 from peephole.equations.expression import Expression
 from peephole.equations.split import BiasRule, Parts, SplitPlan, plus, split_plan, split_step
 from peephole.insight.explanations.case import Spans
+from peephole.insight.explanations.values import values_of
 from peephole.insight.network import Array, Track
 from peephole.insight.passage import Passage
 from peephole.ops.sequences import Integers
@@ -36,7 +36,7 @@ class SplitTrack:
         self._track = track
         self._rule: BiasRule = rule
         self._plan: SplitPlan = split_plan(track.cell)
-        self._weights = TrackWeights(track)
+        self._weights = track.by_gate
         self._before = {name: passage.before(track.name, name) for name in track.cell.states}
         self._after = passage.runs[track.name].saved
         named = trace(track.cell).values
@@ -45,7 +45,7 @@ class SplitTrack:
             for name, node in named.items()
             if name != "h" or "weight_hr" not in track.weights
         }
-        self._weights.compute(self._plan.order, known, inputs, self._before)
+        values_of(track, self._plan.order, known, inputs, self._before)
         self._whole = known  # `[T, H]` of each node; of a leaf that no step changes, its number or `[H]`
         own = self._plan.gates_of("input")
         self._columns = {gate: slice(k * self._hidden, (k + 1) * self._hidden) for k, gate in enumerate(own)}
@@ -157,65 +157,7 @@ class SplitTrack:
         return whole
 
 
-class TrackWeights:
-    """The weights of a track by gate, and its equations on whole values."""
-
-    def __init__(self, track: Track) -> None:
-        self._weights, hidden = track.weights, track.hidden_size
-        self._gate = {gate: slice(k * hidden, (k + 1) * hidden) for k, gate in enumerate(track.cell.gates)}
-        self.own: dict[str, Array] = {}
-        for name, parameter in track.cell.parameters.items():
-            for k, part in enumerate(parameter.parts):
-                weight = track.weights[name]
-                is_matrix = isinstance(parameter, Matrix)
-                self.own[f"{name}.{part}"] = weight[k * hidden : (k + 1) * hidden] if is_matrix else weight[k]
-
-    def gate(self, name: str, gate: str) -> Array:
-        """The rows of a gate."""
-        return self._weights[name][self._gate[gate]]
-
-    def bias(self, name: str, gate: str) -> Array | None:
-        """The bias of a gate, if there is any."""
-        return self.gate(name, gate) if name in self._weights else None
-
-    def stacked(self, name: str, gates: list[str]) -> Array:
-        """The rows of several gates, in that order."""
-        return np.concatenate([self.gate(name, gate) for gate in gates])
-
-    def compute(
-        self,
-        roots: Iterable[Expression],
-        known: dict[Expression, Any],
-        inputs: Array,
-        before: Mapping[str, Array],
-    ) -> list[Any]:
-        """Return the values `[T, H]` of nodes at every step, and add all that they are made of to `known`.
-
-        Args:
-            roots: the nodes.
-            known: those that need not be computed.
-            inputs: `[T, D]` what the layer read.
-            before: state → `[T, H]` before each step.
-        """
-
-        def leaf(node: Expression) -> Any:
-            return before[node.label] if node.operation == "previous" else self.own[node.label]
-
-        def product(node: Expression, operand: Any) -> Any:
-            if node.operation == "input":
-                return _linear(inputs, self.gate("weight_ih", node.label), self.bias("bias_ih", node.label))
-            if node.operation == "recurrent":
-                return _linear(operand, self.gate("weight_hh", node.label), self.bias("bias_hh", node.label))
-            return operand @ self.own[node.label].T
-
-        return compute(roots, known, leaf, product)
-
-
 def _parts(beta: Array | None, bias: Array | None, whole: Array) -> Parts:
     """The parts of a linear node, whose γ is what is left of the whole."""
     taken = plus(beta, bias)
     return Parts(beta, whole if taken is None else whole - taken, bias)
-
-
-def _linear(x: Array, weight: Array, bias: Array | None) -> Array:
-    return x @ weight.T if bias is None else x @ weight.T + bias

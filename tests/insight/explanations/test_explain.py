@@ -14,6 +14,7 @@ from peephole.classifier import Classifier, ModelConfig
 from peephole.errors import OptionError, TextTypeError
 from peephole.insight.explanations import Explanation, explain, methods
 from peephole.insight.explanations.methods import DEFAULT, LONG
+from peephole.insight.explanations.shapley import MOST_PAIRS
 from support.small_models import small_classifier, small_tokenizer
 
 TEXT = "A good film, not bad at all, it was nice!"
@@ -111,6 +112,14 @@ def test_a_text_that_is_too_long_to_trace_is_explained_otherwise(monkeypatch: py
     assert found.method == LONG
     assert found.note.startswith("decomposition is for texts of at most 5 tokens, and this has")
     assert explain(model, TEXT, method="leave-one-out", faithfulness=False).method == "leave-one-out"
+
+
+@pytest.mark.parametrize("words", [300, 320])
+def test_the_method_that_measured_best_gives_each_word_a_score_of_its_own(words: int) -> None:
+    found = explain(small_classifier(), "good film " * (words // 2), faithfulness=False)
+    assert found.method == (DEFAULT if words * len(found.text.tokens) <= MOST_PAIRS else LONG)
+    assert (found.method == DEFAULT) == (words == 300)
+    assert "groups" not in found.note
 
 
 def test_a_long_text_is_decomposed_in_groups(monkeypatch: pytest.MonkeyPatch) -> None:

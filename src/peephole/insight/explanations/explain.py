@@ -14,7 +14,7 @@ from peephole.insight.explanations.case import Case
 from peephole.insight.explanations.cases import case_of_text, chosen_label
 from peephole.insight.explanations.explanation import Explanation
 from peephole.insight.explanations.faithfulness import faithfulness as measure_faithfulness
-from peephole.insight.explanations.methods import DEFAULT, LONG, METHODS, MOST_TRACED_TOKENS, attribute
+from peephole.insight.explanations.methods import LONG, METHODS, MOST_TRACED_TOKENS, attribute, default_for
 from peephole.insight.explanations.phrases import phrase_tree
 from peephole.insight.texts import Reading, TracedText
 
@@ -36,7 +36,8 @@ def explain(
         model: a classifier with a recurrent layer.
         text: any text. One without words has no scores. Time and memory are bounded: in a text that is too long for a method,
             words are taken in groups, or the method is replaced by integrated gradients; the note says so.
-        method: ``"auto"``, the one that measured best (docs/explanation/explanations.md), or a name from `methods`.
+        method: ``"auto"``, the one that measured best (docs/explanation/explanations.md): Shapley values, or integrated gradients
+            in a text of more than some 300 words; or a name from `methods`.
         target: the label to explain; None: the most probable one.
         faithfulness: whether to delete the highest words and run the model again, some hundreds of times.
         phrases: whether to make the tree of phrases, for a text of at most 100 words.
@@ -60,7 +61,7 @@ def explain(
         )
     check_choice("explain", "method", method, ("auto", *METHODS))
     traced, case, names = _case(model, checked(text, "explain: text"), target)
-    name = DEFAULT if method == "auto" else method
+    name = default_for(case) if method == "auto" else method
     if not len(case.spans):
         value = float(case.number(traced.logits[None])[0])
         nothing = Attribution(value, np.zeros(0), value, 0.0 if METHODS[name].sums else None, note="no words")

@@ -14,7 +14,7 @@ from peephole.insight.explanations.conveyed import conveyed
 from peephole.insight.explanations.decomposition import decompose
 from peephole.insight.explanations.integrated import integrated_gradients
 from peephole.insight.explanations.leave_out import leave_out
-from peephole.insight.explanations.shapley import shapley
+from peephole.insight.explanations.shapley import MOST_PAIRS, shapley
 from peephole.insight.explanations.units import spans_of, spread, units_of
 
 # The values of every step are in memory for these methods, some ten kilobytes a token.
@@ -86,8 +86,8 @@ _METHODS = (
 )  # fmt: skip
 
 METHODS: dict[str, Method] = {method.name: method for method in _METHODS}
-DEFAULT = "decomposition"  # docs/explanation/explanations.md has the measurement
-LONG = "integrated-gradients"  # for texts that are too long for a traced method
+DEFAULT = "shapley"  # docs/explanation/explanations.md has the measurement
+LONG = "integrated-gradients"  # where the default would have to take words in groups, or a text is too long for a traced method
 
 
 def methods() -> tuple[Method, ...]:
@@ -98,6 +98,11 @@ def methods() -> tuple[Method, ...]:
         ['integrated-gradients', 'shapley', 'conveyor']
     """
     return tuple(sorted(_METHODS, key=lambda method: method.name != DEFAULT))
+
+
+def default_for(case: Case) -> str:
+    """Return the method for a case that measured best: `DEFAULT` while it gives each word a score of its own, `LONG` beyond."""
+    return DEFAULT if len(case.spans) * case.steps <= MOST_PAIRS else LONG
 
 
 def attribute(case: Case, method: str) -> Attribution:

@@ -10,7 +10,7 @@ from peephole.insight.explanations.units import spread, units_of
 
 MOST_ORDERS, LEAST_ORDERS = 32, 4
 _TOKENS = 30_000  # that are run in all, where the fewest orders do not take more
-_PAIRS = 100_000  # words times tokens, at most; in a longer text words are taken in groups, of which there are at least 20
+MOST_PAIRS = 100_000  # words times tokens, at most; in a longer text words are taken in groups, of which there are at least 20
 _LEAST_UNITS = 20
 
 
@@ -30,7 +30,7 @@ def shapley(case: Case, *, orders: int | None = None, seed: int = 0) -> Attribut
         Mitchell et al. (JMLR 23, 2022), section 4.1.
     """
     words, steps = len(case.spans), max(1, case.steps)
-    units = units_of(words, max(_LEAST_UNITS, _PAIRS // steps))
+    units = units_of(words, max(_LEAST_UNITS, MOST_PAIRS // steps))
     count = orders or int(np.clip(2 * _TOKENS // (max(1, len(units)) * steps), LEAST_ORDERS, MOST_ORDERS))
     rng = np.random.default_rng(seed)
     drawn = [rng.permutation(len(units)) for _ in range((count + 1) // 2)]

@@ -121,7 +121,7 @@ def test_units_that_are_left_out_are_told_and_spread_over_all_half_lives() -> No
 
 
 def test_of_a_text_that_is_too_long_to_trace_the_words_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(whole, "MOST_TOKENS", 20)
+    monkeypatch.setattr(whole, "MOST_TRACED_TOKENS", 20)
     _, data = explained_page(small_classifier("word"), text_of(30), faithfulness=False, phrases=False)
     assert data["tracks"] == []
     assert len(data["words"]) == 30

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from peephole.insight.explanations.case import Case, Numbers
+from peephole.insight.explanations.case import Case
 from peephole.insight.explanations.decomposition import decompose
 from peephole.ops.sequences import Integers
 
@@ -35,15 +36,19 @@ class Phrase:
     interaction: float = 0.0
     parts: tuple[Phrase, ...] = ()
 
+    def walk(self) -> Iterator[Phrase]:
+        """Return this phrase and all that it is made of, each after its parts, from the left to the right."""
+        found: list[Phrase] = []
+        stack: list[Phrase] = [self]
+        while stack:  # a tree of a hundred words may be a hundred deep
+            found.append(stack.pop())
+            stack += found[-1].parts
+        return reversed(found)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the tree as nested dicts with `first`, `end`, `score`, `interaction` and `parts`."""
         made: dict[int, dict[str, Any]] = {}
-        stack: list[tuple[Phrase, bool]] = [(self, False)]
-        while stack:  # a tree of a hundred words may be a hundred deep
-            one, done = stack.pop()
-            if not done:
-                stack += [(one, True), *((part, False) for part in one.parts)]
-                continue
+        for one in self.walk():
             made[id(one)] = {
                 "first": one.first, "end": one.end, "score": one.score, "interaction": one.interaction,
                 "parts": [made[id(part)] for part in one.parts],
@@ -69,13 +74,14 @@ def phrase_tree(case: Case) -> Phrase | None:
     words = len(case.spans)
     if not 1 <= words <= MOST_WORDS or words * case.steps > _MOST_STEPS:
         return None
-    steps = _Scores(case)
-    nodes = [Phrase(k, k + 1, score) for k, score in enumerate(steps.of([(k, k + 1) for k in range(words)]))]
+    nodes = [
+        Phrase(k, k + 1, score) for k, score in enumerate(_scores(case, [(k, k + 1) for k in range(words)]))
+    ]
     known: dict[tuple[int, int], float] = {}
     while len(nodes) > 1:
         pairs = [(left.first, right.end) for left, right in itertools.pairwise(nodes)]
         fresh = [pair for pair in pairs if pair not in known]
-        known.update(zip(fresh, steps.of(fresh), strict=True))
+        known.update(zip(fresh, _scores(case, fresh), strict=True))
         gains = np.array([known[pair] - nodes[k].score - nodes[k + 1].score for k, pair in enumerate(pairs)])
         joined = _apart(np.argsort(-np.abs(gains), kind="stable"), max(1, len(pairs) // _SHARE))
         made: list[Phrase] = []
@@ -92,20 +98,12 @@ def phrase_tree(case: Case) -> Phrase | None:
     return nodes[0]
 
 
-class _Scores:
-    """β of phrases, given by their words."""
-
-    def __init__(self, case: Case) -> None:
-        self._case = case
-
-    def of(self, phrases: list[tuple[int, int]]) -> list[float]:
-        """Return the score of each phrase, given by its first word and the one after its last."""
-        if not phrases:
-            return []
-        spans = self._case.spans
-        rows = np.array([[spans[first, 0], spans[end - 1, 1]] for first, end in phrases])
-        found: Numbers = decompose(self._case, rows).scores
-        return found.tolist()
+def _scores(case: Case, phrases: list[tuple[int, int]]) -> list[float]:
+    """β of each phrase, given by its first word and the one after its last."""
+    if not phrases:
+        return []
+    rows = np.array([[case.spans[first, 0], case.spans[end - 1, 1]] for first, end in phrases])
+    return decompose(case, rows).scores.tolist()
 
 
 def _apart(ranked: Integers, most: int) -> set[int]:

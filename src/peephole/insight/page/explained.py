@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from peephole.insight.explanations import Explanation, Phrase, methods
+from peephole.insight.explanations import Explanation, methods
 from peephole.insight.page.columns import Place
-from peephole.insight.page.packing import short
-from peephole.insight.page.schema import Curve, Numbers, PhraseItem, Push, Trust
+from peephole.insight.page.packing import short, shorts
+from peephole.insight.page.schema import Curve, PhraseItem, Push, Trust
 from peephole.insight.visible import visible
 
 
@@ -21,8 +21,8 @@ def push_of(explanation: Explanation) -> Push:
         "target": visible(explanation.target),
         "against": visible(explanation.against),
         "value": short(explanation.value),
-        "base": _known(explanation.base),
-        "gap": _known(explanation.gap),
+        "base": short(explanation.base),
+        "gap": short(explanation.gap),
         "note": explanation.note,
         "up": "b" if len(labels) == 2 and explanation.target == labels[0] else "a",
     }
@@ -34,12 +34,7 @@ def phrases_of(explanation: Explanation, places: Sequence[Place]) -> list[Phrase
         return []
     found: list[PhraseItem] = []
     positions: dict[int, int] = {}
-    stack: list[tuple[Phrase, bool]] = [(explanation.phrases, False)]
-    while stack:
-        one, done = stack.pop()
-        if not done:
-            stack += [(one, True), *((part, False) for part in reversed(one.parts))]
-            continue
+    for one in explanation.phrases.walk():
         parts = [positions[id(part)] for part in one.parts]
         positions[id(one)] = len(found)
         level = 1 + max((found[part]["level"] for part in parts), default=-1)
@@ -63,27 +58,19 @@ def trust_of(explanation: Explanation) -> Trust | None:
     if found is None:
         return None
     curves: list[Curve] = [
-        {"name": "scores", "values": _shorts(found.curve)},
-        {"name": "random", "values": _shorts(found.random_curve)},
+        {"name": "scores", "values": shorts(found.curve)},
+        {"name": "random", "values": shorts(found.random_curve)},
     ]
     if found.greedy_curve:
-        curves.append({"name": "greedy", "values": _shorts(found.greedy_curve)})
+        curves.append({"name": "greedy", "values": shorts(found.greedy_curve)})
     return {
         "area": short(found.area),
         "random": short(found.random),
-        "greedy": _known(found.greedy),
-        "normalised": _known(found.normalised),
+        "greedy": short(found.greedy),
+        "normalised": short(found.normalised),
         "comprehensiveness": short(found.comprehensiveness),
         "sufficiency": short(found.sufficiency),
-        "deleted": _shorts(found.deleted),
+        "deleted": shorts(found.deleted),
         "curves": curves,
         "units": found.units,
     }
-
-
-def _known(number: float | None) -> float | None:
-    return None if number is None else short(number)
-
-
-def _shorts(numbers: Sequence[float]) -> Numbers:
-    return [short(number) for number in numbers]

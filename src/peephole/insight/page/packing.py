@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import math
+from collections.abc import Iterable
 from typing import Any, TypedDict
 
 import numpy as np
@@ -76,16 +78,16 @@ def _text(whole: npt.NDArray[np.uint8]) -> str:
     return base64.b64encode(np.ascontiguousarray(whole).tobytes()).decode("ascii")
 
 
-def short(number: float) -> float | None:
-    """Return a number with five significant digits; None for one that is not finite, which JSON cannot hold.
+def short(number: float | None) -> float | None:
+    """Return a number with five significant digits; None for none, and for one that is not finite, which JSON cannot hold.
 
     Example:
         >>> short(0.123456789), short(float("inf"))
         (0.12346, None)
     """
-    return float(f"{number:.5g}") if np.isfinite(number) else None
+    return None if number is None or not math.isfinite(number) else float(f"{number:.5g}")
 
 
-def shorts(numbers: Array) -> list[float | None]:
+def shorts(numbers: Iterable[float]) -> list[float | None]:
     """Return a list of numbers, each as `short` gives it."""
-    return [short(number) for number in numbers.tolist()]
+    return [short(number) for number in numbers]

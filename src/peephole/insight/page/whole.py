@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from peephole.classifier import Classifier
 from peephole.insight.explanations import Explanation, explain
+from peephole.insight.explanations.methods import MOST_TRACED_TOKENS
 from peephole.insight.page.data import page_data
 from peephole.insight.page.schema import PageData
 from peephole.insight.tracing import trace
-
-# Every value of every step is kept, some ten kilobytes a token, and several times that while they are measured.
-MOST_TOKENS = 8192
 
 
 def explained_page(
@@ -24,7 +22,7 @@ def explained_page(
 ) -> tuple[Explanation, PageData]:
     """Explain a text, look into the model while it reads it, and return the explanation with the document of its page.
 
-    A text of more than `MOST_TOKENS` is explained, and its gates are left out; a note on the page says so.
+    A text of more than `MOST_TRACED_TOKENS` is explained, and its gates are left out; a note on the page says so.
 
     Args:
         model: a classifier with a recurrent layer.
@@ -46,7 +44,7 @@ def explained_page(
     """
     found = explain(model, text, method=method, target=target, faithfulness=faithfulness, phrases=phrases)
     count = len(found.text.tokens)
-    if count > MOST_TOKENS:
-        why = f"this text has {count:,} tokens, and the values of at most {MOST_TOKENS:,} are kept"
+    if count > MOST_TRACED_TOKENS:
+        why = f"this text has {count:,} tokens, and the values of at most {MOST_TRACED_TOKENS:,} are kept"
         return found, page_data(None, found, title=title, untraced=why)
     return found, page_data(trace(model, text), found, title=title)

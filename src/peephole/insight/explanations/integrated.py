@@ -36,7 +36,7 @@ def integrated_gradients(
     most = max(_LEAST_POINTS, min(most_points, _TOKENS // max(1, case.steps)))
     value = float(case.number(case.outputs_of([np.arange(case.steps)]))[0])
     ((base, _),) = case.gradients([start])
-    points, total, gap = min(FIRST_POINTS, most), np.zeros(case.steps), value - base
+    points = min(FIRST_POINTS, most)
     while True:
         where, share = np.polynomial.legendre.leggauss(points)
         rows = (start + way * way.dtype.type(0.5 + 0.5 * at) for at in where)

@@ -6,7 +6,7 @@ import numpy as np
 
 from peephole.insight.explanations.attribution import Attribution
 from peephole.insight.explanations.case import Case
-from peephole.insight.explanations.units import spread, units_of
+from peephole.insight.explanations.units import grouped, spread, units_of
 
 _TOKENS = 4_000_000  # that are run in all, at most
 
@@ -25,7 +25,6 @@ def leave_out(case: Case) -> Attribution:
     kept = [np.arange(case.steps), *case.without(units)]
     numbers = case.number(case.outputs_of(kept))
     value = float(numbers[0])
-    note = "tokens deleted"
-    if len(units) < len(case.spans):
-        note += f"; in {len(units)} groups of words, since the text is long"
-    return Attribution(value, spread(value - numbers[1:], units, len(case.spans)), note=note)
+    words = len(case.spans)
+    scores = spread(value - numbers[1:], units, words)
+    return Attribution(value, scores, note="tokens deleted" + grouped(units, words))

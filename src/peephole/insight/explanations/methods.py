@@ -15,7 +15,7 @@ from peephole.insight.explanations.decomposition import decompose
 from peephole.insight.explanations.integrated import integrated_gradients
 from peephole.insight.explanations.leave_out import leave_out
 from peephole.insight.explanations.shapley import MOST_PAIRS, shapley
-from peephole.insight.explanations.units import spans_of, spread, units_of
+from peephole.insight.explanations.units import grouped, spans_of, spread, units_of
 
 # The values of every step are in memory for these methods, some ten kilobytes a token.
 MOST_TRACED_TOKENS = 8192
@@ -50,9 +50,7 @@ def decomposition(case: Case, rule: BiasRule = "first") -> Attribution:
     words = len(case.spans)
     units = units_of(words, max(20, _ROWS // max(1, case.steps)))
     found = decompose(case, spans_of(units, case.spans), rule=rule)
-    note = "each word by itself; phrases have what words do to each other"
-    if len(units) < words:
-        note += f"; in {len(units)} groups of words, since the text is long"
+    note = "each word by itself; phrases have what words do to each other" + grouped(units, words)
     base = float(found.bases[0]) if rule == "first" and len(found.bases) else None
     return Attribution(found.value, spread(found.scores, units, words), base, None, found.deviation, note)
 

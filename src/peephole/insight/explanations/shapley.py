@@ -6,7 +6,7 @@ import numpy as np
 
 from peephole.insight.explanations.attribution import Attribution
 from peephole.insight.explanations.case import Case
-from peephole.insight.explanations.units import spread, units_of
+from peephole.insight.explanations.units import grouped, spread, units_of
 
 MOST_ORDERS, LEAST_ORDERS = 32, 4
 _TOKENS = 30_000  # that are run in all, where the fewest orders do not take more
@@ -53,6 +53,5 @@ def shapley(case: Case, *, orders: int | None = None, seed: int = 0) -> Attribut
     note = (
         f"{count} orders of deleting; standard error of a score {float(error.max(initial=0.0)):.2g} at most"
     )
-    if len(units) < words:
-        note += f"; in {len(units)} groups of words, since the text is long"
-    return Attribution(value, scores, base, value - base - float(scores.sum()), note=note)
+    gap = value - base - float(scores.sum())
+    return Attribution(value, scores, base, gap, note=note + grouped(units, words))

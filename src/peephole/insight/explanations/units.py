@@ -27,6 +27,16 @@ def spans_of(units: Sequence[Integers], spans: Spans) -> Spans:
     return np.array([[spans[unit[0], 0], spans[unit[-1], 1]] for unit in units], np.int64).reshape(-1, 2)
 
 
+def grouped(units: Sequence[Integers], words: int) -> str:
+    """Return what to add to a method's note: that words were taken in groups; nothing where each is one by itself.
+
+    Example:
+        >>> grouped(units_of(5, 2), 5), grouped(units_of(5, 9), 5)
+        ('; in 2 groups of words, since the text is long', '')
+    """
+    return f"; in {len(units)} groups of words, since the text is long" if len(units) < words else ""
+
+
 def spread(scores: Numbers, units: Sequence[Integers], words: int) -> Numbers:
     """Return scores of words `[W]` that share each group's score `[U]` evenly."""
     found = np.zeros(words)

@@ -10,13 +10,15 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_type_hints
 
 import pytest
 
 from peephole.classifier import load
+from peephole.cli.explain import explain as command
 from peephole.cli.styles import colours
 from peephole.insight import trace
-from peephole.insight.explanations import explain, words_that_matter
+from peephole.insight.explanations import explain, methods, words_that_matter
 from support.models import word_counter
 from support.small_models import small_classifier
 
@@ -187,6 +189,12 @@ def test_on_a_terminal_they_have_bars(model: Path, tmp_path: Path) -> None:
     assert re.search(r"^  good +\+\d+\.\d\d  █{20}  1 times$", shown, re.M)
 
 
+def test_the_help_names_every_method_the_default_first() -> None:
+    option = get_type_hints(command, include_extras=True)["method"].__metadata__[0]
+    *names, last = [method.name for method in methods()]
+    assert option.help == f"{', '.join(names)} or {last}; auto: the first"
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -195,7 +203,7 @@ def test_on_a_terminal_they_have_bars(model: Path, tmp_path: Path) -> None:
         (("good", "--top", "3"), "explain: --top is for several texts; got one text"),
         (
             ("good", "--text-column", "review"),
-            "explain: --text-column is for files, and the argument is a text",
+            "explain: --text-column is for files, and every argument is a text",
         ),
     ],
 )

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from peephole.cli import output
-from peephole.cli.sources import is_source
+from peephole.cli.sources import is_source, refuse_reading
 from peephole.errors import DataError, OptionError
 from peephole.files import json_line
 
@@ -41,13 +41,11 @@ def answer(
     if not texts and sys.stdin.isatty():
         raise OptionError("predict: no text was given", hint='peephole predict "A fine film."')
     reads = [argument for argument in texts or ["-"] if not text and is_source(argument, "predict")]
-    given_for_files = {"--text-column": text_column, "--where": where, "--format": format}
-    if not reads and any(given_for_files.values()):
-        named = ", ".join(name for name, value in given_for_files.items() if value)
-        raise OptionError(f"predict: {named} is for files, and every argument is a text")
+    reading = {"text_column": text_column, "where": dict(where or {}), "format": format}
+    if not reads:
+        refuse_reading(reading, "predict")
     classifier = load(model)
-    options = {"text_column": text_column, "where": dict(where or {}), "format": format}
-    given = _Texts(texts or ["-"], text, options)
+    given = _Texts(texts or ["-"], text, reading)
     # Somebody who types wants an answer to each line, not to each thousand.
     block = 1 if sys.stdin.isatty() and "-" in reads else 1024
     records = classifier.predict(given, top_k=None if neutral else top_k, neutral=neutral, block=block)

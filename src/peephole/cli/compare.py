@@ -22,6 +22,7 @@ from peephole.cli.guard import say
 from peephole.cli.options import (
     DATA,
     Cpu,
+    Dev,
     Format,
     GroupColumn,
     Json,
@@ -31,7 +32,9 @@ from peephole.cli.options import (
     TimeBudget,
     Where,
     conditions,
+    output_option,
     seconds,
+    texts_argument,
 )
 from peephole.errors import OptionError, require
 
@@ -43,15 +46,9 @@ _EVERY = 10.0  # seconds between two lines of progress, at least
 
 
 def compare(
-    data: Annotated[
-        list[str] | None,
-        typer.Argument(help="Labelled texts: files, folders, - or hf:NAME; or --task", show_default=False),
-    ] = None,
+    data: Annotated[list[str] | None, texts_argument("Labelled texts", "; or --task")] = None,
     out: Annotated[
-        Path,
-        typer.Option(
-            "--output", "-o", metavar="FOLDER", help="Folder of the report, the JSON and the finished runs"
-        ),
+        Path, output_option("FOLDER", "the report, the JSON and the finished runs", show_default=True)
     ] = Path("comparison"),
     contenders: Annotated[
         list[str] | None,
@@ -148,10 +145,7 @@ def compare(
     text_column: TextColumn = None,
     label_column: LabelColumn = None,
     group_column: GroupColumn = None,
-    dev: Annotated[
-        list[str] | None,
-        typer.Option(metavar="DATA", help="Development texts of their own", rich_help_panel=DATA),
-    ] = None,
+    dev: Dev = None,
     where: Where = None,
     format: Format = None,
     skip_bad: SkipBad = False,

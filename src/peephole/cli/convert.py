@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from peephole.cli import output
-from peephole.cli.options import Json
+from peephole.cli.options import Json, output_option
 
 
 def convert(
@@ -22,9 +22,7 @@ def convert(
             metavar="STORAGE", help="How to hold the matrices: float32, float16 or int8", show_default=False
         ),
     ],
-    out: Annotated[
-        Path, typer.Option("--output", "-o", metavar="MODEL", help="Folder of the model", show_default=False)
-    ],
+    out: Annotated[Path, output_option("MODEL", "the model")],
     as_json: Json = False,
 ) -> None:
     """Store a model in float16 or int8, a half or a quarter of the size; the scores in its card stay those of the original.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from peephole.cli import output
+from peephole.cli.options import output_option
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,9 +35,9 @@ TRAIN_TEXTS, TEST_TEXTS = 6000, 1000
 
 
 def demo(
-    out: Annotated[
-        Path, typer.Option("--output", "-o", metavar="MODEL", help="Folder of the model that is trained")
-    ] = Path("peephole-demo"),
+    out: Annotated[Path, output_option("MODEL", "the model that is trained", show_default=True)] = Path(
+        "peephole-demo"
+    ),
     seed: Annotated[int, typer.Option(min=0, help="Seed of the sample and of the training")] = 1,
 ) -> None:
     """Train, evaluate and use a small LSTM on a built-in sample of synthetic reviews. Needs no network."""

@@ -10,7 +10,16 @@ import typer
 
 from peephole.cli import output
 from peephole.cli.guard import FAILED, say
-from peephole.cli.options import Format, Json, LabelColumn, SkipBad, TextColumn, Where, conditions
+from peephole.cli.options import (
+    Format,
+    Json,
+    LabelColumn,
+    SkipBad,
+    TextColumn,
+    Where,
+    conditions,
+    texts_argument,
+)
 from peephole.errors import OptionError
 
 BEHAVIOUR = "Behaviour"
@@ -21,10 +30,7 @@ def evaluate(
         str | None,
         typer.Argument(help="Model folder, or the name of a model of this installation", show_default=False),
     ] = None,
-    data: Annotated[
-        list[str] | None,
-        typer.Argument(help="Labelled texts: files, folders, - or hf:NAME", show_default=False),
-    ] = None,
+    data: Annotated[list[str] | None, texts_argument("Labelled texts")] = None,
     named_model: Annotated[
         str | None,
         typer.Option("--model", "-m", metavar="MODEL", help="Model folder; all arguments are then data"),

@@ -13,8 +13,8 @@ import typer
 
 from peephole.cli import output
 from peephole.cli.guard import say
-from peephole.cli.options import Format, Json, TextColumn, Where, conditions
-from peephole.cli.sources import is_source
+from peephole.cli.options import AsText, Format, Json, Model, TextColumn, Where, conditions
+from peephole.cli.sources import is_source, refuse_reading
 from peephole.cli.styles import terminal_style
 from peephole.errors import OptionError
 
@@ -35,17 +35,12 @@ def explain(
             show_default=False,
         ),
     ] = "-",
-    model: Annotated[
-        str | None,
-        typer.Option(
-            "--model",
-            "-m",
-            help="Model folder, or the name of a model of this installation [default: reviews]",
-        ),
-    ] = None,
+    model: Model = None,
     method: Annotated[
         str,
-        typer.Option(help="decomposition, integrated-gradients, leave-one-out or conveyor; auto: the first"),
+        typer.Option(
+            help="decomposition, integrated-gradients, leave-one-out, shapley or conveyor; auto: the first"
+        ),
     ] = "auto",
     target: Annotated[
         str | None, typer.Option(metavar="LABEL", help="Label to explain [default: the most probable one]")
@@ -57,9 +52,7 @@ def explain(
         ),
     ] = None,
     as_json: Json = False,
-    as_text: Annotated[
-        bool, typer.Option("--text", help="Take the argument for a text, even if a file has that name")
-    ] = False,
+    as_text: AsText = False,
     top: Annotated[int, typer.Option(min=1, help="Words of each label", rich_help_panel=_SEVERAL)] = 20,
     min_count: Annotated[
         int | None,
@@ -104,14 +97,7 @@ def explain(
 def _texts(argument: str, as_text: bool, reading: Mapping[str, Any]) -> Iterator[str]:
     """The text, or those of the file that it names."""
     if as_text or not is_source(argument, "explain"):
-        given = {
-            "--text-column": reading["text_column"],
-            "--where": reading["where"],
-            "--format": reading["format"],
-        }
-        if any(given.values()):
-            named = ", ".join(name for name, value in given.items() if value)
-            raise OptionError(f"explain: {named} is for files, and the argument is a text")
+        refuse_reading(reading, "explain")
         return iter([argument])
     if argument == "-" and sys.stdin.isatty():
         raise OptionError("explain: no text was given", hint='peephole explain "A fine film."')

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -12,6 +12,43 @@ from peephole.errors import OptionError
 DATA = "Reading"
 RUNNING = "Running"
 
+
+def texts_argument(what: str, more: str = "") -> Any:
+    """Return an argument that says where texts are.
+
+    Args:
+        what: the texts.
+        more: said after where they can be.
+    """
+    return typer.Argument(help=f"{what}: files, folders, - or hf:NAME{more}", show_default=False)
+
+
+def output_option(metavar: str, what: str, *, show_default: bool = False) -> Any:
+    """Return the option ``--output`` of a command that writes a folder.
+
+    Args:
+        metavar: what stands for it in the help.
+        what: whose folder it is.
+        show_default: whether it has a default, for the help.
+    """
+    return typer.Option(
+        "--output", "-o", metavar=metavar, help=f"Folder of {what}", show_default=show_default
+    )
+
+
+Model = Annotated[
+    str | None,
+    typer.Option(
+        "--model", "-m", help="Model folder, or the name of a model of this installation [default: reviews]"
+    ),
+]
+AsText = Annotated[
+    bool, typer.Option("--text", help="Take every argument for a text, even if a file has that name")
+]
+Dev = Annotated[
+    list[str] | None,
+    typer.Option(metavar="DATA", help="Development texts of their own", rich_help_panel=DATA),
+]
 TextColumn = Annotated[
     str | None,
     typer.Option(

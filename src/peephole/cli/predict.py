@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from peephole.cli.answers import answer
-from peephole.cli.options import Format, Json, TextColumn, Where, conditions
+from peephole.cli.options import AsText, Format, Json, Model, TextColumn, Where, conditions
 
 
 def predict(
@@ -18,17 +18,8 @@ def predict(
             show_default=False,
         ),
     ] = None,
-    model: Annotated[
-        str | None,
-        typer.Option(
-            "--model",
-            "-m",
-            help="Model folder, or the name of a model of this installation [default: reviews]",
-        ),
-    ] = None,
-    text: Annotated[
-        bool, typer.Option("--text", help="Take every argument for a text, even if a file has that name")
-    ] = False,
+    model: Model = None,
+    text: AsText = False,
     top_k: Annotated[int, typer.Option(min=1, help="How many labels to give, the most probable first")] = 1,
     neutral: Annotated[
         float,

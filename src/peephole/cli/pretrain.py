@@ -24,7 +24,9 @@ from peephole.cli.options import (
     TimeBudget,
     Where,
     conditions,
+    output_option,
     seconds,
+    texts_argument,
 )
 from peephole.cli.recipe_options import with_recipe
 from peephole.training import LanguageRecipe
@@ -35,16 +37,8 @@ if TYPE_CHECKING:
 
 @with_recipe(LanguageRecipe)
 def pretrain(
-    data: Annotated[
-        list[str],
-        typer.Argument(
-            help="Texts, with or without labels: files, folders, - or hf:NAME", show_default=False
-        ),
-    ],
-    out: Annotated[
-        Path,
-        typer.Option("--output", "-o", metavar="LM", help="Folder of the language model", show_default=False),
-    ],
+    data: Annotated[list[str], texts_argument("Texts, with or without labels")],
+    out: Annotated[Path, output_option("LM", "the language model")],
     recipe: LanguageRecipe,
     text_column: TextColumn = None,
     group_column: GroupColumn = None,

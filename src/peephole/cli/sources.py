@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from peephole.errors import OptionError
@@ -38,3 +39,18 @@ def is_source(argument: str, where: str) -> bool:
             hint="check the name, or pass --text if this is the text itself",
         )
     return exists
+
+
+def refuse_reading(reading: Mapping[str, object], where: str) -> None:
+    """Refuse options of reading where every argument is a text, all at once.
+
+    Args:
+        reading: parameter → its value, empty where the option was not given.
+        where: the command, for messages.
+
+    Raises:
+        OptionError: one was given.
+    """
+    named = ", ".join("--" + name.replace("_", "-") for name, value in reading.items() if value)
+    if named:
+        raise OptionError(f"{where}: {named} is for files, and every argument is a text")

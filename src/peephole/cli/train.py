@@ -16,6 +16,7 @@ from peephole.cli.options import (
     RUNNING,
     CheckpointSteps,
     Cpu,
+    Dev,
     Format,
     GroupColumn,
     Json,
@@ -26,7 +27,9 @@ from peephole.cli.options import (
     TimeBudget,
     Where,
     conditions,
+    output_option,
     seconds,
+    texts_argument,
 )
 from peephole.cli.recipe_options import with_recipe
 from peephole.training import Recipe
@@ -37,12 +40,8 @@ if TYPE_CHECKING:
 
 @with_recipe(Recipe)
 def train(
-    data: Annotated[
-        list[str], typer.Argument(help="Labelled texts: files, folders, - or hf:NAME", show_default=False)
-    ],
-    out: Annotated[
-        Path, typer.Option("--output", "-o", metavar="MODEL", help="Folder of the model", show_default=False)
-    ],
+    data: Annotated[list[str], texts_argument("Labelled texts")],
+    out: Annotated[Path, output_option("MODEL", "the model")],
     recipe: Recipe,
     text_column: TextColumn = None,
     label_column: LabelColumn = None,
@@ -50,10 +49,7 @@ def train(
     split_column: Annotated[
         str | None, typer.Option(help="Column that says train, dev or test of each row", rich_help_panel=DATA)
     ] = None,
-    dev: Annotated[
-        list[str] | None,
-        typer.Option(metavar="DATA", help="Development texts of their own", rich_help_panel=DATA),
-    ] = None,
+    dev: Dev = None,
     teacher: Annotated[
         list[str] | None,
         typer.Option(

@@ -20,10 +20,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from peephole.files import as_json
 from peephole.studies.bench.machine import command_line, machine, today, versions
 from peephole.studies.compare.comparison import Listener, Plan, compare
 from peephole.studies.compare.contenders import CONTENDERS, USUAL, choose, sizes_of
-from peephole.studies.compare.ledger import as_json
 from peephole.studies.compare.task_study import TaskStudy
 from peephole.studies.compare.task_trainer import learn
 from peephole.studies.compare.wording import table, title

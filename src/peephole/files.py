@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from peephole.errors import OptionError
 
@@ -118,6 +119,38 @@ def _remove(folder: Path, names: Iterable[str]) -> None:
         for name in names:
             (folder / name).unlink(missing_ok=True)
         folder.rmdir()
+
+
+def as_json(document: Mapping[str, Any]) -> str:
+    """Return a document as strict JSON, indented; a list of numbers or of words stands on one line.
+
+    >>> print(as_json({"curve": [1, 0.5], "runs": [{"x": []}]}), end="")
+    {
+     "curve": [ 1, 0.5 ],
+     "runs": [
+      {
+       "x": []
+      }
+     ]
+    }
+    """
+    text = json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False)
+    return _FLAT.sub(lambda found: re.sub(r"\n\s*", " ", found[0]), text) + "\n"
+
+
+_FLAT = re.compile(r"\[[^][{}]*\]")
+
+
+def write_json(where: str, path: Path, document: Mapping[str, Any]) -> None:
+    """Write a document as `as_json` has it, whole or not at all.
+
+    Args:
+        where: who writes, for messages.
+        path: the file.
+        document: of plain values.
+    """
+    with replacing(where, path) as file:
+        file.write(as_json(document))
 
 
 def json_line(document: object) -> str:

@@ -15,10 +15,11 @@ import numpy as np
 import pytest
 
 from peephole.errors import ModelError, OptionError, ShapeError
+from peephole.files import write_json
 from peephole.studies.compare import comparison
 from peephole.studies.compare.comparison import Listener, Plan, compare
 from peephole.studies.compare.contenders import CONTENDERS, Contender, choose
-from peephole.studies.compare.ledger import Ledger, write_json
+from peephole.studies.compare.ledger import Ledger
 from peephole.studies.compare.page import notes, page
 from peephole.studies.compare.pairing import Mean, difference, mean_of, seed_deviation
 from peephole.studies.compare.study import Cost, Stopped, Study
@@ -255,7 +256,7 @@ def test_lists_of_numbers_stand_on_a_line(tmp_path: Path) -> None:
         "runs": [{"x": []}],
         "no": [[1], [2]],
     }
-    write_json(tmp_path / "x.json", document)
+    write_json("test", tmp_path / "x.json", document)
     text = (tmp_path / "x.json").read_text("utf-8")
     assert json.loads(text) == document
     assert '"curve": [ 1, -2.5, null, 1e-07 ]' in text

@@ -16,11 +16,12 @@ import pytest
 from peephole import cells
 from peephole.equations import emit_latex
 from peephole.errors import OptionError
+from peephole.files import write_json
 from peephole.studies.figures import CHAPTERS, Chapter, canvas, shipped
 from peephole.studies.figures.chapter import Item
 from peephole.studies.figures.page import filled
 from peephole.studies.figures.spread import table, told
-from peephole.studies.figures.store import Store, write
+from peephole.studies.figures.store import Store
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "benchmarks" / "results" / "theory.json"
@@ -165,7 +166,7 @@ def test_numbers_of_two_machines_do_not_mix(tmp_path: Path) -> None:
     Store(path).measure(chapter_of(a=1.5))
     document = json.loads(path.read_text(encoding="utf-8"))
     document["machine"]["cpu"] = "an abacus"
-    write(path, document)
+    write_json("test", path, document)
     with pytest.raises(OptionError, match="of one machine"):
         Store(path).measure(chapter_of(a=1.5, b=2.0))
     assert "abacus" in path.read_text(encoding="utf-8")

@@ -12,10 +12,10 @@ import numpy as np
 import torch
 
 from peephole.errors import OptionError
-from peephole.files import replacing
+from peephole.files import replacing, write_json
 from peephole.studies.bench.machine import machine, today, versions
 from peephole.studies.compare.contenders import CONTENDERS, MATCHES, Contender, sizes_of
-from peephole.studies.compare.ledger import DOCUMENT, PAGE, Ledger, write_json
+from peephole.studies.compare.ledger import DOCUMENT, PAGE, Ledger
 from peephole.studies.compare.page import page
 from peephole.studies.compare.study import Cost, Stopped, Study
 from peephole.studies.measures import median_curve, numbers, survival_half_life
@@ -145,7 +145,7 @@ class _Document:
     def write(self, runs: Mapping[str, Mapping[str, Any]], *, with_page: bool = True) -> dict[str, Any]:
         """Write the document, and the page too, and return the document."""
         folder, found = self._plan.output, self._made(runs)
-        write_json(folder / DOCUMENT, found)
+        write_json("compare", folder / DOCUMENT, found)
         if with_page:
             with replacing("compare", folder / PAGE) as file:
                 file.write(page(found))

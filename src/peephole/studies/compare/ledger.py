@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
 from peephole.errors import ModelError, OptionError
-from peephole.files import replacing
+from peephole.files import write_json
 
 RUNS, MODELS, DOCUMENT, PAGE = "runs", "models", "compare.json", "report.html"
 _OURS = (RUNS, MODELS, DOCUMENT, PAGE)
@@ -77,23 +76,8 @@ class Ledger:
     def keep(self, name: str, what: Mapping[str, Any], result: Mapping[str, Any]) -> dict[str, Any]:
         """Write a finished run, and return it as `find` will."""
         run: dict[str, Any] = {"what": dict(what), **result}
-        write_json(self.path(name), run)
+        write_json("compare", self.path(name), run)
         return run
-
-
-def write_json(path: Path, document: Mapping[str, Any]) -> None:
-    """Write a document as `as_json` has it, whole or not at all."""
-    with replacing("compare", path) as file:
-        file.write(as_json(document))
-
-
-def as_json(document: Mapping[str, Any]) -> str:
-    """Return a document as strict JSON, indented; a list of numbers stands on one line."""
-    text = json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False)
-    return _NUMBERS.sub(lambda found: re.sub(r"\s+", " ", found[0]), text) + "\n"
-
-
-_NUMBERS = re.compile(r"\[\s*(?:-?[\d.eE+-]+|null)(?:,\s*(?:-?[\d.eE+-]+|null))*\s*\]")
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-import re
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from peephole.errors import OptionError
-from peephole.files import replacing
+from peephole.files import write_json
 from peephole.studies.bench.machine import machine, today, versions
 from peephole.studies.figures.chapter import Chapter, Numbers
 
@@ -89,7 +88,7 @@ class Store:
                 "settings": plain(item.settings),
                 "numbers": numbers,
             }
-            write(self.path, self.document)
+            write_json("scripts/draw-figures", self.path, self.document)
             hear(f"{key_of(chapter, name)}: {seconds} s")
 
     def _check_machine(self) -> None:
@@ -120,16 +119,6 @@ def plain(value: Any) -> Any:
         ValueError: a number in it is not finite.
     """
     return json.loads(json.dumps(value, allow_nan=False))
-
-
-def write(path: Path, document: Mapping[str, Any]) -> None:
-    """Write a document as strict JSON, whole or not at all; a list of numbers or of words stands on one line."""
-    text = json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False)
-    with replacing("scripts/draw-figures", path) as file:
-        file.write(_FLAT.sub(lambda found: re.sub(r"\n\s*", " ", found[0]), text) + "\n")
-
-
-_FLAT = re.compile(r"\[[^][{}]*\]")
 
 
 def minutes(document: Mapping[str, Any]) -> int:

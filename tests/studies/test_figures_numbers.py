@@ -11,6 +11,7 @@ from peephole.insight import belts, trace
 from peephole.studies.figures import fading, forget_gate, gru, gru_or_lstm, letters, peepholes, shipped
 from peephole.studies.figures.additive_updates import follow
 from peephole.studies.figures.vanishing_gradient import curves
+from peephole.studies.tasks.task import one_hot
 from support.tolerances import FLOAT64
 
 LAGS = np.array(fading.LAGS)
@@ -75,16 +76,27 @@ def test_a_reader_learns_short_lines_and_the_same_seed_gives_the_same_reader() -
     assert readers[0].right >= 0.99
     symbols, answers = letters.lines(5, 200, 99)
     with torch.no_grad():
-        outputs = readers[0].head(readers[0].layer(letters.one_hot(symbols))[0][-1])
+        outputs = readers[0].head(
+            readers[0].layer(torch.from_numpy(one_hot(symbols, letters.SYMBOLS)))[0][-1]
+        )
     assert (outputs.argmax(1).numpy() == answers).mean() > 0.95
     assert letters.learn(cells.GRU(), 30, 1, 20).steps is None  # twenty steps are not enough
 
 
-def test_what_is_left_of_each_word_at_the_end_is_what_the_belt_says() -> None:
+def test_what_is_left_of_each_word_is_its_write_times_all_later_forget_gates() -> None:
     seen = trace(shipped.model(), "Not bad at all, I must say.")
     left = shipped.remains(seen, "layer0.forward")
+    f, i, g = (seen.rows(f"layer0.forward.{name}").astype(np.float64) for name in "fig")
+    by_gates = [
+        [
+            np.abs(np.prod(f[j + 1 : t + 1], axis=0) * i[j] * g[j]).sum() if t >= j else 0
+            for t in range(len(f))
+        ]
+        for j in range(len(f))
+    ]
+    np.testing.assert_allclose(left, by_gates, rtol=1e-4)
     belt = np.abs(belts(seen)["layer0.forward"].left).sum(axis=1)
-    np.testing.assert_allclose(left[:, -1], belt, rtol=1e-4)
+    np.testing.assert_allclose(left[:, -1], belt, rtol=1e-9)
     assert (np.tril(left, -1) == 0).all()
     assert (np.diff(left[2, 2:]) <= 0).all()
 

@@ -18,7 +18,7 @@ from peephole.studies.measures import (
     median_curve,
     memory_of_classifier,
     memory_of_layer,
-    numbers,
+    rounded,
     survival_half_life,
 )
 
@@ -130,7 +130,7 @@ def test_a_classifier_that_pools_in_both_directions(texts: list[str]) -> None:
 
 
 def test_numbers_and_curves() -> None:
-    assert numbers([1 / 3, math.nan, math.inf, 0.0]) == [0.3333, None, None, 0.0]
+    assert rounded([1 / 3, math.nan, math.inf, 0.0]) == [0.3333, None, None, 0.0]
     assert median_curve([]) == []
     assert median_curve([[1.0, 0.2, None], [1.0, 0.4, 0.1]]) == [1.0, 0.3, None]
     assert median_curve([[1.0], [1.0], [1.0, 0.5]]) == [1.0]  # one of three is too few

@@ -115,15 +115,15 @@ def _memory(seen: Trace, d_last: Mapping[str, Array]) -> Memory:
     try:
         found = highway(seen, d_last=d_last).tracks[next(iter(d_last))]
     except BackendUnavailable:
-        return Memory([], [], numbers(units))
+        return Memory([], [], rounded(units))
     in_state = survival(found.norms, seen.sequences)
-    return Memory(numbers(in_state.median), numbers(found.survival.median), numbers(units))
+    return Memory(rounded(in_state.median), rounded(found.survival.median), rounded(units))
 
 
-def numbers(values: npt.ArrayLike) -> Numbers:
+def rounded(values: npt.ArrayLike) -> Numbers:
     """Return numbers for JSON, with four digits that count; None for what is not finite.
 
-    >>> numbers([0.123456, math.inf, 12345.6])
+    >>> rounded([0.123456, math.inf, 12345.6])
     [0.1235, None, 12350.0]
     """
     return [_finite(float(value)) for value in np.asarray(values)]

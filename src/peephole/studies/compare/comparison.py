@@ -18,7 +18,7 @@ from peephole.studies.compare.contenders import CONTENDERS, MATCHES, Contender, 
 from peephole.studies.compare.ledger import DOCUMENT, PAGE, Ledger
 from peephole.studies.compare.page import page
 from peephole.studies.compare.study import Cost, Stopped, Study
-from peephole.studies.measures import median_curve, numbers, survival_half_life
+from peephole.studies.measures import median_curve, rounded, survival_half_life
 from peephole.training.stopping import Clock
 
 FORMAT = 1
@@ -210,7 +210,7 @@ def _memory(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         for life in run["memory"]["memory_half_lives"]
     ]
     quantiles = np.quantile(units, _QUANTILES, method="inverted_cdf") if units else np.zeros(0)
-    found["memory_half_lives"] = numbers(
+    found["memory_half_lives"] = rounded(
         quantiles
     )  # of units, from the shortest to the longest in steps of 5 %
     return found

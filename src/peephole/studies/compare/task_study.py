@@ -17,7 +17,7 @@ from peephole.studies.compare.contenders import CONTENDERS, Contender
 from peephole.studies.compare.study import Cost, Study
 from peephole.studies.compare.task_network import TaskNetwork, task_parameters
 from peephole.studies.compare.task_trainer import CLIP, Learnt, Point, learn, take_step
-from peephole.studies.measures import Memory, memory_of_layer, numbers
+from peephole.studies.measures import Memory, memory_of_layer, rounded
 from peephole.studies.tasks import Batch, Budget, Task, make_task
 
 _MEASURED = 64  # sequences that memory is measured on
@@ -194,8 +194,8 @@ def _result(learnt: Learnt) -> dict[str, Any]:
         "seconds": round(learnt.seconds, 2),
         "curve": {
             "sequences": [point.sequences for point in learnt.curve],
-            "loss": numbers([point.loss for point in learnt.curve]),
-            "right": numbers([point.right for point in learnt.curve]),
+            "loss": rounded([point.loss for point in learnt.curve]),
+            "right": rounded([point.right for point in learnt.curve]),
         },
     }
 

@@ -12,7 +12,8 @@ from peephole import cells
 from peephole.nn.initial import set_gate_bias
 from peephole.studies.figures import canvas, fading
 from peephole.studies.figures.chapter import Chapter, Item, Numbers
-from peephole.studies.figures.spread import Values, kept, table, told
+from peephole.studies.figures.spread import table, told
+from peephole.studies.measures import rounded
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -39,7 +40,7 @@ def follow(cell: str, bias: float | None, inputs: float, settings: Mapping[str, 
     Returns:
         `size` and `along`: for each seed the medians over the sequences, as `fading.disturbed` defines them.
     """
-    found: dict[str, list[Values]] = {"size": [], "along": []}
+    found: dict[str, list[list[float | None]]] = {"size": [], "along": []}
     for seed in range(settings["seeds"]):
         made = fading.layer(cells.make(cell), seed)
         if bias is not None:
@@ -49,7 +50,7 @@ def follow(cell: str, bias: float | None, inputs: float, settings: Mapping[str, 
                 set_gate_bias(made.cell, weights, gate, bias)
         noise = fading.noise(seed, settings["steps"], settings["sequences"], inputs)
         for name, values in zip(found, fading.disturbed(made, noise, seed), strict=True):
-            found[name].append(kept(np.median(values, axis=1)[list(fading.LAGS)]))
+            found[name].append(rounded(np.median(values, axis=1)[list(fading.LAGS)]))
     return dict(found)
 
 
@@ -106,7 +107,7 @@ def tables(numbers: Numbers) -> dict[str, list[str]]:
     }
 
 
-def _size(values: Values) -> str:
+def _size(values: list[float | None]) -> str:
     """What is left, down to where the rounding of two runs' difference begins.
 
     >>> _size([0.25, 0.5, 1.0]), _size([1e-12, 2e-13])

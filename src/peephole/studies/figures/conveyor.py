@@ -11,7 +11,8 @@ from peephole import cells
 from peephole.insight import belts, half_lives, trace
 from peephole.studies.figures import canvas, shipped
 from peephole.studies.figures.chapter import Chapter, Item, Numbers
-from peephole.studies.figures.spread import column, kept, table, told
+from peephole.studies.figures.spread import column, table, told
+from peephole.studies.measures import rounded
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -25,7 +26,7 @@ def measure_sentence(settings: Mapping[str, Any]) -> dict[str, Any]:
     seen = trace(shipped.model(), settings["text"])
     left = shipped.remains(seen, settings["track"])
     tokens = [token.strip() for token in seen.text.tokens]
-    return {"model": shipped.digest(), "tokens": tokens, "left": [kept(row) for row in left]}
+    return {"model": shipped.digest(), "tokens": tokens, "left": [rounded(row) for row in left]}
 
 
 def measure_half_lives(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -34,9 +35,9 @@ def measure_half_lives(settings: Mapping[str, Any]) -> dict[str, Any]:
     units: list[float] = []
     for texts, _ in shipped.groups(settings["groups"], settings["texts"]):
         lives = np.concatenate(list(half_lives(trace(shipped.model(), texts)).values()))
-        found.append(kept(np.quantile(lives, settings["quantiles"])))
+        found.append(rounded(np.quantile(lives, settings["quantiles"])))
         units = units or sorted(lives)
-    return {"quantiles": found, "units": kept(units)}
+    return {"quantiles": found, "units": rounded(units)}
 
 
 def measure_sum(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -63,7 +64,7 @@ def measure_sum(settings: Mapping[str, Any]) -> dict[str, Any]:
                     parts.append([size[-k:].sum() / size.sum() for k in settings["last"]])
         deviations.append(worst)
         shares.append(list(np.median(parts, axis=0)))
-    return {"deviation": kept(deviations), "share_of_last": [kept(row) for row in shares]}
+    return {"deviation": rounded(deviations), "share_of_last": [rounded(row) for row in shares]}
 
 
 def draw(numbers: Numbers, figure: Figure) -> None:

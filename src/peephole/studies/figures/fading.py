@@ -12,6 +12,7 @@ from peephole.equations import Cell
 from peephole.equations.conveyor import conveyor
 from peephole.insight import Survival, TrackGradients, highway, survival, trace
 from peephole.nn import Recurrent
+from peephole.ops import Sequences
 
 Floats = npt.NDArray[np.floating[Any]]
 D, H = 16, 64
@@ -55,7 +56,7 @@ def gradients(made: Recurrent, inputs: Floats, seed: int) -> TrackGradients:
 def fading_in(made: Recurrent, inputs: Floats, seed: int) -> tuple[Survival, Survival]:
     """Return how the gradient in the conveyor's state fades: all of it, and its part along the conveyor alone."""
     found = gradients(made, inputs, seed)
-    sequences = trace(made, inputs).sequences
+    sequences = Sequences.from_lengths([len(inputs)] * inputs.shape[1])
     return survival(found.norms, sequences), survival(found.direct, sequences)
 
 

@@ -11,7 +11,8 @@ import numpy as np
 from peephole import cells
 from peephole.studies.figures import canvas, fading, letters
 from peephole.studies.figures.chapter import Chapter, Item, Numbers
-from peephole.studies.figures.spread import kept, table, told
+from peephole.studies.figures.spread import table, told
+from peephole.studies.measures import rounded
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -40,7 +41,7 @@ def measure_half_lives(settings: Mapping[str, Any]) -> dict[str, Any]:
             noise = fading.noise(seed, settings["steps"], settings["sequences"])
             for name, curve in zip(halves, fading.fading_in(made, noise, seed), strict=True):
                 halves[name].append(curve.half_life)
-        found[str(bias)] = {name: kept(values) for name, values in halves.items()}
+        found[str(bias)] = {name: rounded(values) for name, values in halves.items()}
     return found
 
 
@@ -52,7 +53,7 @@ def measure_learning(settings: Mapping[str, Any]) -> dict[str, Any]:
             letters.learn(cells.LSTM(), settings["length"], seed, settings["most_steps"], forget_bias=bias)
             for seed in range(settings["seeds"])
         ]
-        found[str(bias)] = {"steps": [r.steps for r in readers], "right": kept([r.right for r in readers])}
+        found[str(bias)] = letters.results(readers)
     return found
 
 
@@ -129,20 +130,12 @@ def tables(numbers: Numbers) -> dict[str, list[str]]:
         ]
         for bias in _BIASES
     ]
-    learnt = [
-        [
-            f"{bias:g}",
-            f"{sum(step is not None for step in found['steps'])} of {len(found['steps'])}",
-            told(found["steps"], never="not in time"),
-            told(found["right"], scale=100) + " %",
-        ]
-        for bias, found in ((bias, numbers["learning"][str(bias)]) for bias in _LEARNT)
-    ]
+    learnt = {f"{bias:g}": numbers["learning"][str(bias)] for bias in _LEARNT}
     return {
         "half-lives": table(
             ["b", "σ(b)", "ln ½ / ln σ(b), steps", "measured, conveyor alone", "measured, all"], halves
         ),
-        "learning": table(["b", "seeds that learnt it", "optimiser's steps", "right at the end"], learnt),
+        "learning": letters.learning_table("b", learnt),
     }
 
 

@@ -12,7 +12,9 @@ from peephole import cells
 from peephole.insight import belts, half_lives, trace
 from peephole.studies.figures import canvas, fading, letters
 from peephole.studies.figures.chapter import Chapter, Item, Numbers
-from peephole.studies.figures.spread import kept, table, told
+from peephole.studies.figures.spread import table, told
+from peephole.studies.measures import rounded
+from peephole.studies.tasks.task import one_hot
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -40,7 +42,7 @@ def _of_start(options: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[s
     for seed in range(settings["seeds"]):
         reader = letters.learn(cells.GRU(), settings["length"], seed, settings["most_steps"], **options)
         symbols, _ = letters.lines(settings["length"], settings["lines"], [seed, 3])
-        seen = trace(reader.layer, letters.one_hot(symbols))
+        seen = trace(reader.layer, one_hot(symbols, letters.SYMBOLS))
         keep = seen["layer0.forward.z"].astype(np.float64)  # [T, N, H]
         weight = np.abs(seen["layer0.forward.h"][-1].astype(np.float64))  # [N, H]
         mean = (keep * weight).sum(axis=2) / weight.sum(axis=1)  # [T, N]
@@ -58,7 +60,7 @@ def _of_start(options: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[s
             shown = list(mean[:, 0])
             found["symbols"] = [letters.NAMES[k] for k in symbols[:, 0]]
     kinds = ("at_letters", "elsewhere", "share_of_latest", "half_life")
-    return {**found, **{kind: kept(found[kind]) for kind in kinds}, "keep": kept(shown)}
+    return {**found, **{kind: rounded(found[kind]) for kind in kinds}, "keep": rounded(shown)}
 
 
 def measure_reset(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -74,7 +76,7 @@ def measure_reset(settings: Mapping[str, Any]) -> dict[str, Any]:
             with torch.no_grad():
                 one, other = after(noise)[0], before(noise)[0]
             apart[name].append(float((one - other).norm() / one.norm()))
-    return {name: kept(values) for name, values in apart.items()}
+    return {name: rounded(values) for name, values in apart.items()}
 
 
 def draw(numbers: Numbers, figure: Figure) -> None:

@@ -13,7 +13,8 @@ from peephole.nn import Recurrent
 from peephole.studies.compare.contenders import CONTENDERS, layer_parameters
 from peephole.studies.figures import canvas, races, spread
 from peephole.studies.figures.chapter import Chapter, Item, Numbers
-from peephole.studies.figures.spread import kept, table, told
+from peephole.studies.figures.spread import table, told
+from peephole.studies.measures import rounded
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -63,7 +64,7 @@ def measure_speed(settings: Mapping[str, Any]) -> dict[str, Any]:
                     call(layer)
                 if turn:  # the first one warms up
                     times[name].append(1e3 * (time.perf_counter() - begun) / settings["calls"] / thousands)
-        found[kind] = {name: kept(values) for name, values in times.items()}
+        found[kind] = {name: rounded(values) for name, values in times.items()}
     return found
 
 

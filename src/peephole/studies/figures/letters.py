@@ -7,6 +7,7 @@ it must keep that one, and when the next letter comes, it must let the one befor
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -17,6 +18,9 @@ from torch import Tensor, nn
 
 from peephole.equations import Cell
 from peephole.nn import Recurrent
+from peephole.studies.figures.spread import table, told
+from peephole.studies.measures import rounded
+from peephole.studies.tasks.task import one_hot
 
 LETTERS, SYMBOLS = 4, 6
 NAMES: Final = ("A", "B", "C", "D", "·", "–")
@@ -48,11 +52,6 @@ def lines(steps: int, count: int, seed: int | list[int], *, letters: int = 2) ->
     read = rng.integers(0, LETTERS, (letters, count))
     symbols[places, np.arange(count)] = read
     return symbols, read[-1].copy()
-
-
-def one_hot(symbols: Integers) -> Tensor:
-    """Symbols `[T, N]` → float32 `[T, N, D]`."""
-    return torch.from_numpy(np.eye(SYMBOLS, dtype=np.float32)[symbols])
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -109,4 +108,37 @@ def learn(cell: Cell, length: int, seed: int, most: int, init: str = "orthogonal
 
 
 def _answer(layer: Recurrent, head: nn.Linear, symbols: Integers) -> Tensor:
-    return head(layer(one_hot(symbols))[0][-1])
+    return head(layer(torch.from_numpy(one_hot(symbols, SYMBOLS)))[0][-1])
+
+
+def results(readers: Sequence[Reader]) -> dict[str, Any]:
+    """Return after how many steps the readers of each seed had learnt the task, and what is right at the end, for JSON."""
+    return {
+        "steps": [reader.steps for reader in readers],
+        "right": rounded([reader.right for reader in readers]),
+    }
+
+
+def learning_table(label: str, found: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    r"""Return the lines of a table of who learnt the task, and how soon.
+
+    Args:
+        label: heads the names.
+        found: name → its `results`.
+
+    Example:
+        >>> print(*learning_table("network", {"GRU": {"steps": [40, None, 60], "right": [1.0, 0.5, 1.0]}}), sep="\n")
+        | network | seeds that learnt it | optimiser's steps | right at the end |
+        |---|---|---|---|
+        | GRU | 2 of 3 | 60 (40–not in time) | 100 (50–100) % |
+    """
+    rows = [
+        [
+            name,
+            f"{sum(step is not None for step in own['steps'])} of {len(own['steps'])}",
+            told(own["steps"], never="not in time"),
+            told(own["right"], scale=100) + " %",
+        ]
+        for name, own in found.items()
+    ]
+    return table([label, "seeds that learnt it", "optimiser's steps", "right at the end"], rows)

@@ -12,7 +12,8 @@ from peephole import cells
 from peephole.ops import run
 from peephole.studies.figures import canvas, fading, races
 from peephole.studies.figures.chapter import Chapter, Item, Numbers
-from peephole.studies.figures.spread import kept, table, told
+from peephole.studies.figures.spread import table, told
+from peephole.studies.measures import rounded
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -48,7 +49,7 @@ def measure_shut(settings: Mapping[str, Any]) -> dict[str, Any]:
             )
             moved.append(float((twice - once).abs().max()))
         found[name] = moved
-    return {name: kept(values) for name, values in found.items()}
+    return {name: rounded(values) for name, values in found.items()}
 
 
 def draw(numbers: Numbers, figure: Figure) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from peephole.studies.compare.contenders import CONTENDERS, choose, sizes_of
 from peephole.studies.compare.task_network import task_parameters
 from peephole.studies.compare.task_trainer import learn
-from peephole.studies.figures.spread import kept
+from peephole.studies.measures import rounded
 from peephole.studies.tasks import make_task
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def race(settings: Mapping[str, Any]) -> dict[str, Any]:
         "hidden": hidden,
         "parameters": task_parameters(task, contender, hidden),
         "solved": [run.sequences if run.ending == "solved" else None for run in runs],
-        "right": kept([run.score.right for run in runs]),
+        "right": rounded([run.score.right for run in runs]),
     }
     for name in runs[0].further:
         found[name] = [run.further[name] for run in runs]

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from peephole.classifier import Classifier
 from peephole.classifier.loading import load
 from peephole.classifier.shipped import find_model
-from peephole.insight import Trace, clamp, trace
+from peephole.insight import Trace, belts, clamp, trace
 from peephole.reading.sample import sample_reviews
 
 Floats = npt.NDArray[np.floating[Any]]
@@ -58,14 +58,11 @@ def remains(seen: Trace, track: str) -> Floats:
 
     Row j is what step j put on the conveyor, column t the time after step t; 0 before it was written. A forward track alone.
     """
-    keep, write = (seen.rows(f"{track}.{name}").astype(np.float64) for name in ("f", "i"))
-    write = write * seen.rows(f"{track}.g")
-    steps = len(keep)
-    left = np.zeros((steps, steps))
-    for j in range(steps):
-        now = np.abs(write[j])
-        left[j, j] = now.sum()
-        for t in range(j + 1, steps):
-            now = now * keep[t]
-            left[j, t] = now.sum()
+    belt = belts(seen)[track]
+    now = np.zeros_like(belt.keep)  # of each step's write
+    left = np.zeros((len(now), len(now)))
+    for t, keep in enumerate(belt.keep):
+        now *= keep
+        now[t] = np.abs(belt.write[t])
+        left[:, t] = now.sum(axis=1)
     return left

@@ -1,4 +1,4 @@
-"""Numbers over seeds: how they are kept, and how they are told."""
+"""Numbers over seeds: how they are told."""
 
 from __future__ import annotations
 
@@ -6,20 +6,8 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
-Values = list[float | None]
-
-
-def kept(values: npt.ArrayLike) -> Values:
-    """Return numbers for JSON, with four digits that count; None for what is not finite.
-
-    >>> kept([0.123456, float("inf"), 2])
-    [0.1235, None, 2.0]
-    """
-    return [
-        float(f"{value:.4g}") if math.isfinite(value) else None for value in np.asarray(values, float).ravel()
-    ]
+from peephole.studies.measures import Numbers
 
 
 def middle(values: Sequence[float | None]) -> float:
@@ -60,7 +48,7 @@ def _digits(value: float, never: str) -> str:
     return text
 
 
-def column(rows: Sequence[Sequence[float | None]], place: int) -> Values:
+def column(rows: Sequence[Sequence[float | None]], place: int) -> Numbers:
     """Return one place of each row.
 
     >>> column([[1.0, 2.0], [3.0, 4.0]], 1)

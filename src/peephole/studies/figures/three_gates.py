@@ -11,7 +11,8 @@ from peephole import cells
 from peephole.insight import openness, trace
 from peephole.studies.figures import canvas, shipped
 from peephole.studies.figures.chapter import Chapter, Item, Numbers
-from peephole.studies.figures.spread import kept, table, told
+from peephole.studies.figures.spread import table, told
+from peephole.studies.measures import rounded
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -42,7 +43,7 @@ def measure_sentence(settings: Mapping[str, Any]) -> dict[str, Any]:
     }
     for gate in GATES:
         rows = seen.rows(f"{settings['track']}.{gate}")
-        found[gate] = [kept(np.quantile(rows, quantile, axis=1)) for quantile in settings["quantiles"]]
+        found[gate] = [rounded(np.quantile(rows, quantile, axis=1)) for quantile in settings["quantiles"]]
     return found
 
 
@@ -55,7 +56,7 @@ def measure_openness(settings: Mapping[str, Any]) -> dict[str, Any]:
             both = [all_gates[f"{track}.{gate}"] for track in shipped.TRACKS]
             for kind, values in found[gate].items():
                 values.append(float(np.mean([getattr(one, kind).mean() for one in both])))
-    return {gate: {kind: kept(values) for kind, values in own.items()} for gate, own in found.items()}
+    return {gate: {kind: rounded(values) for kind, values in own.items()} for gate, own in found.items()}
 
 
 def measure_held(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -69,7 +70,7 @@ def measure_held(settings: Mapping[str, Any]) -> dict[str, Any]:
             for track in shipped.TRACKS
             for gate, value in gates.items()
         }
-        found[what] = kept([shipped.accuracy(texts, labels, held) for texts, labels in groups])
+        found[what] = rounded([shipped.accuracy(texts, labels, held) for texts, labels in groups])
     return found
 
 

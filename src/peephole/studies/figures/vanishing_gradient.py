@@ -9,10 +9,10 @@ import numpy as np
 
 from peephole import cells
 from peephole.equations import Cell
-from peephole.insight import survival, trace
 from peephole.studies.figures import canvas, fading, letters
 from peephole.studies.figures.chapter import Chapter, Item, Numbers
-from peephole.studies.figures.spread import Values, kept, table, told
+from peephole.studies.figures.spread import table, told
+from peephole.studies.measures import rounded
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,15 +39,14 @@ def curves(cell: Cell, seeds: int, steps: int, count: int, size: float, **option
         >>> found["half_life"], found["survival"][0][:3]
         ([1.0], [1.0, 0.25, 0.0625])
     """
-    found: list[Values] = []
+    found: list[list[float | None]] = []
     halves: list[float] = []
     for seed in range(seeds):
         made, inputs = fading.layer(cell, seed, **options), fading.noise(seed, steps, count, size)
-        norms = fading.gradients(made, inputs, seed).h
-        fades = survival(norms, trace(made, inputs).sequences)
-        found.append(kept(fades.median[list(fading.LAGS)]))
+        fades = fading.gradients(made, inputs, seed).survival
+        found.append(rounded(fades.median[list(fading.LAGS)]))
         halves.append(fades.half_life if fades.half_life < 1e6 else float("inf"))  # more is rounding
-    return {"survival": found, "half_life": kept(halves)}
+    return {"survival": found, "half_life": rounded(halves)}
 
 
 def measure_rnn(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -76,7 +75,7 @@ def measure_learning(settings: Mapping[str, Any]) -> dict[str, Any]:
             letters.learn(cell, settings["length"], seed, settings["most_steps"], **options)
             for seed in range(settings["seeds"])
         ]
-        found[name] = {"steps": [r.steps for r in readers], "right": kept([r.right for r in readers])}
+        found[name] = letters.results(readers)
     return found
 
 
@@ -104,7 +103,7 @@ def draw(numbers: Numbers, figure: Figure) -> None:
         axes.set_xlabel("steps back from the last one, k")
 
 
-def _curve(axes: Axes, rows: list[Values], words: str, color: str, at: int) -> None:
+def _curve(axes: Axes, rows: list[list[float | None]], words: str, color: str, at: int) -> None:
     seeds = np.array(rows, float)
     canvas.band(axes, fading.LAGS, seeds.min(axis=0), seeds.max(axis=0), color)
     curve = np.median(seeds, axis=0)
@@ -121,20 +120,9 @@ def tables(numbers: Numbers) -> dict[str, list[str]]:
             rows.append(
                 [f"{label} {float(value):g}", told(found["half_life"], never="does not fade"), told(left)]
             )
-    learnt = [
-        [
-            name,
-            f"{sum(step is not None for step in found['steps'])} of {len(found['steps'])}",
-            told(found["steps"], never="not in time"),
-            told(found["right"], scale=100) + " %",
-        ]
-        for name, found in numbers["learning"].items()
-    ]
     return {
         "fading": table(["network, untrained", "gradient halves in, steps", "left after 100 steps"], rows),
-        "learning": table(
-            ["network", "seeds that learnt it", "optimiser's steps", "right at the end"], learnt
-        ),
+        "learning": letters.learning_table("network", numbers["learning"]),
     }
 
 

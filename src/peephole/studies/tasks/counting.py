@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from peephole.equations import sigmoid
 from peephole.studies.tasks.task import (
     Answer,
     Batch,
@@ -20,7 +21,6 @@ from peephole.studies.tasks.task import (
     Integers,
     Task,
     one_hot,
-    sigmoid,
 )
 
 _FARTHEST = 10  # times the length: n up to which strings are tried

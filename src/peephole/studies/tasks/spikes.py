@@ -8,7 +8,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from peephole.studies.tasks.task import Batch, Booleans, Budget, Floats, Integers, Task, sigmoid
+from peephole.equations import sigmoid
+from peephole.studies.tasks.task import Batch, Booleans, Budget, Floats, Integers, Task
 
 SPIKES_LEARNT, SPIKES_JUDGED = 10, 100
 TOLERANCE = 0.49

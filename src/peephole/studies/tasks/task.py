@@ -206,11 +206,6 @@ def right_class(outputs: Floats, targets: Floats) -> Booleans:
     return outputs.argmax(axis=1) == targets.argmax(axis=1)
 
 
-def sigmoid(x: Floats) -> Floats:
-    """1 / (1 + exp(−x)), without overflow."""
-    return (0.5 * (1.0 + np.tanh(0.5 * x))).astype(np.float32)
-
-
 def one_hot(symbols: Integers, count: int) -> Floats:
     """Symbols of any shape, in [0, count) → that shape with an axis of `count` more: 1 at the symbol, else 0."""
     return np.eye(count, dtype=np.float32)[symbols]

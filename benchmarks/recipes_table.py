@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -12,10 +11,11 @@ from numpy.typing import NDArray
 
 from peephole.evaluation.paired import compare
 from peephole.studies.bench.table import Table
+from peephole.studies.compare import pairing
+from peephole.studies.compare.pairing import Numbers
 from recipes_variants import STORAGES
 
 LEVEL = 0.01  # of a dozen comparisons, one at 0.05 is to be expected by chance
-Numbers = NDArray[np.float64]
 
 
 def summarise(
@@ -25,7 +25,7 @@ def summarise(
 
     Two things come by chance: which texts are in the development part, and the seed. The first is told by the spread of
     the differences text by text, averaged over the seeds; the second by the spread between the seeds of one variant, over
-    all variants. Their errors are added as squares.
+    all variants. Their errors are added as squares; see `peephole.studies.compare.pairing`.
 
     Args:
         runs: as `recipes.one_run` gives them.
@@ -36,8 +36,8 @@ def summarise(
     by_variant = {name: [run for run in runs if run["variant"] == name] for name in names}
     default = {run["seed"]: run for run in by_variant["default"]}
     seeds = {
-        key: seed_deviation(
-            [[score(run, truth)[key] for run in by_variant[name]] for name in names if name not in STORAGES]
+        key: pairing.seed_deviation(
+            {name: over_seeds(own, truth, key) for name, own in by_variant.items() if name not in STORAGES}
         )
         for key in ("accuracy", "log_loss")
     }
@@ -67,22 +67,14 @@ def per_text(run: Mapping[str, Any], truth: NDArray[np.intp]) -> dict[str, Numbe
     return {"accuracy": (probabilities.argmax(axis=1) == truth).astype(np.float64), "log_loss": losses}
 
 
+def over_seeds(runs: Sequence[Mapping[str, Any]], truth: NDArray[np.intp], key: str) -> Numbers:
+    """Return one of the numbers of `per_text` for each run and text `[seeds, texts]`."""
+    return np.array([per_text(run, truth)[key] for run in runs])
+
+
 def score(run: Mapping[str, Any], truth: NDArray[np.intp]) -> dict[str, float]:
     """Return the accuracy and the log-loss of a run."""
     return {key: float(values.mean()) for key, values in per_text(run, truth).items()}
-
-
-def seed_deviation(scores: Sequence[Sequence[float]]) -> float | None:
-    """Return the standard deviation between seeds of one variant, pooled over the variants; None where each has one seed.
-
-    >>> round(seed_deviation([[0.90, 0.92], [0.80, 0.80], [0.7]]), 4)
-    0.01
-    """
-    freedom = sum(len(own) - 1 for own in scores)
-    if not freedom:
-        return None
-    squares = sum(((np.array(own) - np.mean(own)) ** 2).sum() for own in scores)
-    return float(np.sqrt(squares / freedom))
 
 
 def difference(
@@ -93,17 +85,13 @@ def difference(
     deviation: float | None,
 ) -> dict[str, Any]:
     """Return how far runs are from others of the same seeds, with the error of both chances; one seed alone has no p."""
-    rows = [
-        per_text(run, truth)[key] - per_text(other, truth)[key]
-        for run, other in zip(mine, theirs, strict=True)
-    ]
-    by_text = np.mean(rows, axis=0)
-    mean, text_error = float(by_text.mean()), float(by_text.std(ddof=1) / np.sqrt(len(by_text)))
+    first, second = over_seeds(mine, truth, key), over_seeds(theirs, truth, key)
+    by_texts = pairing.difference(first, second, None)
+    found = {"mean": by_texts.value, "text_error": by_texts.error}
     if deviation is None:
-        return {"mean": mean, "text_error": text_error, "error": None, "p": None}
-    error = float(np.hypot(text_error, deviation * np.sqrt(2 / len(mine))))
-    p = 2 * NormalDist().cdf(-abs(mean) / error) if error else float(mean == 0)
-    return {"mean": mean, "text_error": text_error, "error": error, "p": p}
+        return {**found, "error": None, "p": None}
+    by_both = pairing.difference(first, second, deviation)
+    return {**found, "error": by_both.error, "p": by_both.p}
 
 
 def described(run: Mapping[str, Any], default: Mapping[str, Any], truth: NDArray[np.intp]) -> dict[str, Any]:

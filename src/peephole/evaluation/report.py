@@ -6,11 +6,8 @@ text from the data escaped.
 
 from __future__ import annotations
 
-import html
-import importlib.resources
 import os
 import statistics
-import string
 from collections.abc import Mapping, Sequence
 
 from peephole.errors import OptionError
@@ -25,6 +22,7 @@ from peephole.evaluation.figures import (
     length_diagram,
     reliability_diagram,
 )
+from peephole.evaluation.html_page import cards, definitions, escaped, figure_section, html_page, notes_list
 from peephole.evaluation.wording import headline, percent
 from peephole.files import replacing
 
@@ -124,60 +122,19 @@ def report_html(
     """
     if most_mistakes < 0:
         raise OptionError(f"report_html: most_mistakes must be 0 or more; got {most_mistakes}")
-    template = importlib.resources.files("peephole.evaluation").joinpath("report.html").read_text("utf-8")
-    return string.Template(template).substitute(
-        title=escaped(title),
-        facts=_facts(facts or {}),
-        cards=_cards(evaluation),
-        notes=_notes(evaluation),
-        stacked=" stacked" if len(evaluation.names) >= _MANY else "",
-        classes=_classes(evaluation),
-        confusion=_confusion(evaluation),
-        figures="\n".join(_figures(evaluation, history)),
-        mistakes=_mistakes(evaluation, mistakes, most_mistakes),
-        meanings="\n".join(f"<dt>{escaped(name)}</dt><dd>{escaped(text)}</dd>" for name, text in _MEANINGS),
-    )
-
-
-def escaped(text: str) -> str:
-    """Return `text` for HTML, inside an element or a quoted attribute.
-
-    Characters that HTML forbids or that would reach beyond their place (controls, lone surrogates, marks that
-    turn the reading direction) become ``�``.
-
-    >>> escaped('<b onclick="x">&')
-    '&lt;b onclick=&quot;x&quot;&gt;&amp;'
-    """
-    return html.escape("".join("�" if _forbidden(mark) else mark for mark in text), quote=True)
-
-
-def _forbidden(mark: str) -> bool:
-    code = ord(mark)
-    return (
-        (code < 0x20 and mark not in "\t\n")
-        or 0x7F <= code <= 0x9F
-        or 0xD800 <= code <= 0xDFFF
-        or 0x202A <= code <= 0x202E
-        or 0x2066 <= code <= 0x2069
-        or code & 0xFFFE == 0xFFFE
-    )
-
-
-def _facts(facts: Mapping[str, str]) -> str:
-    rows = [f"<dt>{escaped(name)}</dt><dd>{escaped(value)}</dd>" for name, value in facts.items()]
-    return f'<dl class="facts">{"".join(rows)}</dl>' if rows else ""
-
-
-def _cards(evaluation: Evaluation) -> str:
-    return "\n".join(
-        f"<li><span>{escaped(name)}</span><b>{value}</b><small>{escaped(meaning)}</small></li>"
-        for name, value, meaning in headline(evaluation, name_width=80)
-    )
-
-
-def _notes(evaluation: Evaluation) -> str:
-    rows = [f"<li>{escaped(note)}</li>" for note in evaluation.notes]
-    return f'<ul class="notes">{"".join(rows)}</ul>' if rows else ""
+    parts = {
+        "title": escaped(title),
+        "facts": f'<dl class="facts">{definitions(facts.items())}</dl>' if facts else "",
+        "cards": cards(headline(evaluation, name_width=80)),
+        "notes": notes_list(evaluation.notes),
+        "stacked": " stacked" if len(evaluation.names) >= _MANY else "",
+        "classes": _classes(evaluation),
+        "confusion": _confusion(evaluation),
+        "figures": "\n".join(_figures(evaluation, history)),
+        "mistakes": _mistakes(evaluation, mistakes, most_mistakes),
+        "meanings": definitions(_MEANINGS),
+    }
+    return html_page("peephole.evaluation", "report.html", parts)
 
 
 def _classes(evaluation: Evaluation) -> str:
@@ -228,7 +185,7 @@ def _confusion(evaluation: Evaluation) -> str:
 
 def _figures(evaluation: Evaluation, history: History | None) -> list[str]:
     figures = [
-        _figure(
+        figure_section(
             "Reliability",
             reliability_diagram(evaluation),
             "How often answers of each probability are right. Points below the dashed line: more confident than "
@@ -238,19 +195,11 @@ def _figures(evaluation: Evaluation, history: History | None) -> list[str]:
     lengths = length_diagram(evaluation)
     if lengths is not None:
         caption = f"The dashed line is the accuracy on all texts, {percent(evaluation.accuracy)}."
-        figures.append(_figure("Accuracy by length", lengths, caption))
+        figures.append(figure_section("Accuracy by length", lengths, caption))
     curve = None if history is None else learning_curve(history)
     if history is not None and curve is not None:
-        figures.append(_figure("Learning curve", curve, _training_words(history)))
+        figures.append(figure_section("Learning curve", curve, _training_words(history)))
     return figures
-
-
-def _figure(title: str, svg: str, caption: str) -> str:
-    drawing = svg.replace("<svg", f'<svg role="img" aria-label="{escaped(f"{title}. {caption}")}"', 1)
-    return (
-        f'<section class="figure"><h2>{escaped(title)}</h2><figure>{drawing}'
-        f"<figcaption>{escaped(caption)}</figcaption></figure></section>"
-    )
 
 
 def _training_words(history: History) -> str:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.resources
 import math
-import string
-from collections.abc import Mapping, Sequence
 
-from peephole.evaluation.report import escaped
+from peephole.evaluation.html_page import cards, definitions, escaped, figure_section, html_page, notes_list
 from peephole.evaluation.wording import percent
 from peephole.studies.bench.table import number
 from peephole.studies.compare import figures
@@ -21,23 +18,19 @@ def page(document: Document) -> str:
     Raises:
         MissingExtra: matplotlib is not installed.
     """
-    template = (
-        importlib.resources.files("peephole.studies.compare").joinpath("compare.html").read_text("utf-8")
-    )
-    return string.Template(template).substitute(
-        title=escaped(title(document)),
-        lead=_lead(document),
-        notes=_listed("notes", notes(document)),
-        cards=_cards(document),
-        table=_table(document),
-        below=_below(document),
-        key=_key(document),
-        figures="\n".join(_figures(document)),
-        facts=_pairs("facts", facts(document)),
-        meanings="\n".join(
-            f"<dt>{escaped(name)}</dt><dd>{escaped(text)}</dd>" for name, text in meanings(document)
-        ),
-    )
+    parts = {
+        "title": escaped(title(document)),
+        "lead": _lead(document),
+        "notes": notes_list(notes(document)),
+        "cards": cards(_cards(document)),
+        "table": _table(document),
+        "below": _below(document),
+        "key": _key(document),
+        "figures": "\n".join(_figures(document)),
+        "facts": f'<dl class="facts">{definitions(facts(document).items())}</dl>',
+        "meanings": definitions(meanings(document)),
+    }
+    return html_page("peephole.studies.compare", "compare.html", parts)
 
 
 def notes(document: Document) -> list[str]:
@@ -70,12 +63,12 @@ def _lead(document: Document) -> str:
     )
 
 
-def _cards(document: Document) -> str:
-    cards = _task_cards(document) if document["subject"]["kind"] == "task" else _text_cards(document)
+def _cards(document: Document) -> list[tuple[str, str, str]]:
+    found = _task_cards(document) if document["subject"]["kind"] == "task" else _text_cards(document)
     costs = [(c["milliseconds"]["training"], c) for c in document["contenders"] if c["milliseconds"]]
     if costs:
         cost, cheapest = min(costs, key=lambda pair: pair[0])
-        cards.append(("Cheapest to train", cheapest["title"], f"{number(cost)} ms for 1,000 steps"))
+        found.append(("Cheapest to train", cheapest["title"], f"{number(cost)} ms for 1,000 steps"))
     longest = [
         (math.inf if c["gradient_half_life"] is None else c["gradient_half_life"], c)
         for c in document["contenders"]
@@ -84,11 +77,8 @@ def _cards(document: Document) -> str:
     if longest:
         _, best = max(longest, key=lambda pair: pair[0])
         half_life = steps(best["gradient_half_life"])
-        cards.append(("Gradients reach farthest", best["title"], f"half-life {half_life} steps"))
-    return "\n".join(
-        f"<li><span>{escaped(name)}</span><b>{escaped(value)}</b><small>{escaped(meaning)}</small></li>"
-        for name, value, meaning in cards
-    )
+        found.append(("Gradients reach farthest", best["title"], f"half-life {half_life} steps"))
+    return found
 
 
 def _task_cards(document: Document) -> list[tuple[str, str, str]]:
@@ -213,22 +203,4 @@ def _figures(document: Document) -> list[str]:
             "Medians, taken in turn on this machine, with the compiled kernels where the cell has them.",
         ),
     )
-    return [_figure(name, svg, caption) for name, svg, caption in drawn if svg is not None]
-
-
-def _figure(name: str, svg: str, caption: str) -> str:
-    drawing = svg.replace("<svg", f'<svg role="img" aria-label="{escaped(f"{name}. {caption}")}"', 1)
-    return (
-        f"<section><h2>{escaped(name)}</h2><figure>{drawing}<figcaption>{escaped(caption)}</figcaption>"
-        "</figure></section>"
-    )
-
-
-def _pairs(kind: str, rows: Mapping[str, str]) -> str:
-    listed = "".join(f"<dt>{escaped(name)}</dt><dd>{escaped(value)}</dd>" for name, value in rows.items())
-    return f'<dl class="{kind}">{listed}</dl>'
-
-
-def _listed(kind: str, rows: Sequence[str]) -> str:
-    items = "".join(f"<li>{escaped(row)}</li>" for row in rows)
-    return f'<ul class="{kind}">{items}</ul>' if rows else ""
+    return [figure_section(name, svg, caption) for name, svg, caption in drawn if svg is not None]

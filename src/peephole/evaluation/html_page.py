@@ -1,0 +1,77 @@
+"""What HTML pages of results share: one file that needs nothing else, a style, and parts in which every text is escaped."""
+
+from __future__ import annotations
+
+import html
+import importlib.resources
+import string
+from collections.abc import Iterable, Mapping, Sequence
+
+
+def html_page(package: str, template: str, parts: Mapping[str, str]) -> str:
+    """Return a page: a template with its parts, and with the style that all pages share where it says ``$style``.
+
+    Args:
+        package: that the template lies in.
+        template: name of the file.
+        parts: HTML by name; the template has a ``$name`` for each.
+    """
+    style = importlib.resources.files("peephole.evaluation").joinpath("page.css").read_text("utf-8")
+    page = importlib.resources.files(package).joinpath(template).read_text("utf-8")
+    return string.Template(page).substitute(parts, style=style)
+
+
+def escaped(text: str) -> str:
+    """Return `text` for HTML, inside an element or a quoted attribute.
+
+    Characters that HTML forbids or that would reach beyond their place (controls, lone surrogates, marks that
+    turn the reading direction) become ``�``.
+
+    >>> escaped('<b onclick="x">&')
+    '&lt;b onclick=&quot;x&quot;&gt;&amp;'
+    """
+    return html.escape("".join("�" if _forbidden(mark) else mark for mark in text), quote=True)
+
+
+def cards(rows: Iterable[tuple[str, str, str]]) -> str:
+    """Return the items of a list of cards: name, value, and what it means."""
+    return "\n".join(
+        f"<li><span>{escaped(name)}</span><b>{escaped(value)}</b><small>{escaped(meaning)}</small></li>"
+        for name, value, meaning in rows
+    )
+
+
+def definitions(rows: Iterable[tuple[str, str]]) -> str:
+    """Return the items of a list of names and what belongs to them."""
+    return "\n".join(f"<dt>{escaped(name)}</dt><dd>{escaped(value)}</dd>" for name, value in rows)
+
+
+def notes_list(notes: Sequence[str]) -> str:
+    """Return notes as a list; nothing where there are none.
+
+    >>> notes_list(["Few texts."]), notes_list([])
+    ('<ul class="notes"><li>Few texts.</li></ul>', '')
+    """
+    items = "".join(f"<li>{escaped(note)}</li>" for note in notes)
+    return f'<ul class="notes">{items}</ul>' if items else ""
+
+
+def figure_section(title: str, svg: str, caption: str) -> str:
+    """Return a drawing under its title, with a caption that is also what a screen reader says of it."""
+    drawing = svg.replace("<svg", f'<svg role="img" aria-label="{escaped(f"{title}. {caption}")}"', 1)
+    return (
+        f'<section class="figure"><h2>{escaped(title)}</h2><figure>{drawing}'
+        f"<figcaption>{escaped(caption)}</figcaption></figure></section>"
+    )
+
+
+def _forbidden(mark: str) -> bool:
+    code = ord(mark)
+    return (
+        (code < 0x20 and mark not in "\t\n")
+        or 0x7F <= code <= 0x9F
+        or 0xD800 <= code <= 0xDFFF
+        or 0x202A <= code <= 0x202E
+        or 0x2066 <= code <= 0x2069
+        or code & 0xFFFE == 0xFFFE
+    )

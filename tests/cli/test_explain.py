@@ -19,6 +19,7 @@ from peephole.cli.explain import explain as command
 from peephole.cli.styles import colours
 from peephole.insight import trace
 from peephole.insight.explanations import explain, methods, words_that_matter
+from peephole.insight.explanations.methods import LONG
 from support.models import word_counter
 from support.small_models import small_classifier
 
@@ -192,7 +193,8 @@ def test_on_a_terminal_they_have_bars(model: Path, tmp_path: Path) -> None:
 def test_the_help_names_every_method_the_default_first() -> None:
     option = get_type_hints(command, include_extras=True)["method"].__metadata__[0]
     *names, last = [method.name for method in methods()]
-    assert option.help == f"{', '.join(names)} or {last}; auto: the first"
+    assert names.index(LONG) == 2
+    assert option.help == f"{', '.join(names)} or {last}; auto: the first, or in long texts the third"
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,8 @@ def explain(
     method: Annotated[
         str,
         typer.Option(
-            help="decomposition, integrated-gradients, leave-one-out, shapley or conveyor; auto: the first"
+            help="shapley, decomposition, integrated-gradients, leave-one-out or conveyor; auto: the first, or in long texts "
+            "the third"
         ),
     ] = "auto",
     target: Annotated[

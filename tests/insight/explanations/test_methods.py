@@ -201,7 +201,7 @@ def test_shapley_orders_are_fixed_by_the_seed_and_bounded(monkeypatch: pytest.Mo
     assert shapley(case).note.startswith("32 orders")
     monkeypatch.setattr(shapley_module, "_TOKENS", 1)
     assert shapley(case).note.startswith("4 orders")
-    monkeypatch.setattr(shapley_module, "_PAIRS", 1)
+    monkeypatch.setattr(shapley_module, "MOST_PAIRS", 1)
     monkeypatch.setattr(shapley_module, "_LEAST_UNITS", 2)
     grouped = shapley(case)
     assert "2 groups" in grouped.note

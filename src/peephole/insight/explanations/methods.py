@@ -93,7 +93,7 @@ def methods() -> tuple[Method, ...]:
 
     Example:
         >>> [method.name for method in methods() if method.sums]
-        ['integrated-gradients', 'shapley', 'conveyor']
+        ['shapley', 'integrated-gradients', 'conveyor']
     """
     return tuple(sorted(_METHODS, key=lambda method: method.name != DEFAULT))
 

@@ -201,3 +201,10 @@ def test_differences_are_taken_text_by_text_and_seed_by_seed() -> None:
     assert alone["seeds"] == [1]
     assert alone["accuracy"]["value"] == pytest.approx(flags["gru"][0].mean() - flags["lstm"][0].mean())
     assert text_scores({"lstm": runs["lstm"][:1], "gru": runs["gru"][1:]})["gru"]["less_reference"] is None
+
+
+def test_an_interval_stays_within_what_can_be() -> None:
+    found = text_scores({"lstm": [run(1, "1110", [0.1, 0.1, 0.1, 4.0])]})["lstm"]
+    assert found["accuracy"]["error"] == pytest.approx(0.25)
+    assert found["accuracy"]["interval"] == pytest.approx([0.75 - 1.96 * 0.25, 1.0], abs=1e-3)
+    assert found["log_loss"]["interval"][0] == 0.0

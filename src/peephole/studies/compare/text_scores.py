@@ -12,6 +12,7 @@ from peephole.studies.compare.pairing import Numbers, difference, mean_of, seed_
 
 Run = Mapping[str, Any]
 _NAMES = ("accuracy", "log_loss")
+_MOST = {"accuracy": 1.0, "log_loss": np.inf}
 
 
 def text_scores(runs: Mapping[str, Sequence[Run]]) -> dict[str, dict[str, Any]]:
@@ -32,7 +33,9 @@ def text_scores(runs: Mapping[str, Sequence[Run]]) -> dict[str, dict[str, Any]]:
         if name not in fine:
             continue
         for key, values, deviation in zip(_NAMES, numbers[name], deviations, strict=True):
-            found[name][key] = mean_of(values, deviation).to_json()
+            mean = mean_of(values, deviation)
+            low, high = np.clip(mean.interval, 0, _MOST[key]).tolist()  # a normal law reaches beyond what can be
+            found[name][key] = mean.to_json() | {"interval": [low, high]}
         found[name]["accuracies"] = [run["accuracy"] for run in fine[name]]
         found[name]["minutes"] = float(np.mean([run["seconds"] for run in fine[name]])) / 60
         if name != REFERENCE and REFERENCE in fine:

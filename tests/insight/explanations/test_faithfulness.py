@@ -59,6 +59,49 @@ def test_numbers_by_hand() -> None:
     json.dumps(found.to_dict())
 
 
+def test_shares_of_the_words_are_rounded() -> None:
+    """Of 18 words 1, 5, 10, 20 and 50 % are 0.18, 0.9, 1.8, 3.6 and 9: the top 1, 1, 2, 4 and 9 of 18, 17, 16, …, 1."""
+    worth = np.arange(1.0, 19.0)
+    found = faithfulness(obvious(worth.tolist())[0], worth)
+    assert found is not None
+    tops = [18, 18, 18 + 17, 18 + 17 + 16 + 15, sum(range(10, 19))]
+    assert found.comprehensiveness == pytest.approx(sum(tops) / 5)
+    assert found.sufficiency == pytest.approx(171 - sum(tops) / 5)
+    assert found.deleted == pytest.approx([k / 18 for k in range(19)])
+
+
+def test_words_with_the_same_score_are_deleted_in_the_order_of_the_text() -> None:
+    found = faithfulness(obvious([1.0, 8.0, 2.0, 4.0])[0], np.array([0.5, 0.5, 1.0, 0.5]))
+    assert found is not None
+    assert found.curve == (15.0, 13.0, 12.0, 4.0, 0.0)
+
+
+def test_a_group_of_words_counts_as_much_as_its_words_together() -> None:
+    """150 words are 50 pairs and 50 single words: a pair of 0.6 each goes before a word of 1."""
+    scores = np.array([0.6] * 100 + [1.0] * 50)
+    found = faithfulness(obvious([1.0] * 150)[0], scores)
+    assert found is not None
+    assert found.units == 100
+    assert found.curve == (*range(150, 50, -10), *range(50, -1, -5))
+
+
+def test_random_orders_are_several_and_those_of_the_seed() -> None:
+    """One word of 20 counts: each order has a step from 1 to 0, and their mean has one for each place of it."""
+    case, _ = obvious([0.0] * 7 + [1.0] + [0.0] * 12)
+    first, again, other = (deletions(case, greedy=False, seed=seed) for seed in (3, 3, 4))
+    assert first is not None
+    assert again is not None
+    assert other is not None
+    assert np.array_equal(first.random_curve, again.random_curve)
+    assert not np.array_equal(first.random_curve, other.random_curve)
+    assert (np.diff(first.random_curve) <= 0).all()
+    assert len(set(first.random_curve.tolist()) - {0.0, 1.0}) >= 2
+    found = faithfulness(case, np.zeros(20), first)
+    assert found is not None
+    assert found.random == pytest.approx(1 - first.random_curve[1:].mean())
+    assert found.greedy is None
+
+
 def test_a_wrong_order_is_worse_than_chance() -> None:
     worth = np.random.default_rng(0).normal(size=30) ** 3
     case, _ = obvious(worth.tolist())
@@ -130,9 +173,19 @@ def test_nothing_to_delete() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "tokens"), [(60, 1), (100, 1), (150, 1), (400, 2), (2000, 2), (4500, 2), (40_000, 2)]
+    ("words", "tokens", "units"),
+    [
+        (60, 1, 60),
+        (100, 1, 100),
+        (150, 1, 100),
+        (400, 2, 50),
+        (1000, 2, 20),
+        (2000, 2, 20),
+        (4500, 2, 20),
+        (40_000, 2, 0),
+    ],
 )
-def test_how_often_a_text_is_run_again_is_bounded(words: int, tokens: int) -> None:
+def test_how_often_a_text_is_run_again_is_bounded(words: int, tokens: int, units: int) -> None:
     case, runs = obvious([0.0] * words, [tokens] * words)
     light = Case(
         case.network, case.reader, case.rows, case.spans, case.weights,
@@ -143,7 +196,7 @@ def test_how_often_a_text_is_run_again_is_bounded(words: int, tokens: int) -> No
     if found is None:
         assert words == 40_000
     else:
-        assert found.units == min(words, found.units) <= 100
+        assert found.units == units
         assert (found.greedy is None) == (words * tokens > 3750)
         assert len(found.curve) == 1 + min(20, found.units)
 

@@ -8,6 +8,7 @@ import pytest
 
 from peephole.errors import OptionError, TextTypeError
 from peephole.insight.explanations import corpus, explain, words_that_matter
+from support.models import word_counter
 from support.small_models import small_classifier
 
 
@@ -28,6 +29,15 @@ def test_means_and_counts_are_those_of_the_single_explanations() -> None:
         assert [one.score for one in own] == sorted((one.score for one in own), reverse=True)
         for one in own:
             assert one.score == pytest.approx(sum(scores[label, one.word]) / one.count)
+
+
+def test_words_with_the_same_score_stand_in_alphabetical_order() -> None:
+    """A network that keeps nothing: all but the last word of a text give exactly 0."""
+    found = words_that_matter(
+        word_counter(), ["the film was a good", "was the fine"], method="conveyor", min_count=1
+    )
+    assert [one.word for one in found["positive"]] == ["fine", "good", "a", "film", "the", "was"]
+    assert {one.score for one in found["positive"][2:]} == {0.0}
 
 
 def test_rare_words_and_long_lists_are_cut() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import math
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -12,10 +14,12 @@ import pytest
 import torch
 
 from peephole import cells, nn
+from peephole.classifier import Classifier, Embedding, Linear, ModelConfig, Pooling, Recurrent
 from peephole.classifier.rows import LinearWeights
 from peephole.equations import Cell, Step, sigmoid, tanh
 from peephole.insight import belts, trace
-from peephole.insight.explanations import Case, Head, attribute, case_of_rows, methods
+from peephole.insight.explanations import Case, Head, attribute, case_of_rows, decompose, methods
+from peephole.insight.explanations import case as case_module
 from peephole.insight.explanations import integrated as integrated_module
 from peephole.insight.explanations import leave_out as leave_out_module
 from peephole.insight.explanations import shapley as shapley_module
@@ -25,7 +29,7 @@ from peephole.insight.explanations.integrated import integrated_gradients
 from peephole.insight.explanations.leave_out import leave_out
 from peephole.insight.explanations.shapley import shapley
 from support.cases import CELLS
-from support.small_models import small_classifier
+from support.small_models import random_weights, small_classifier, small_tokenizer
 from support.tolerances import FLOAT32, FLOAT64
 
 D, H, T = 3, 4, 6
@@ -68,7 +72,8 @@ def counting(weigh: Callable[[Sequence[int]], float], words: int) -> Case:
 
 
 def test_every_method_scores_every_word_and_keeps_its_promise() -> None:
-    case = text_case()
+    case = text_case("A good film, unbelievably nice and not bad!")
+    assert np.ptp(case.spans[:, 1] - case.spans[:, 0]) > 0  # words of one token and of several
     for method in methods():
         found = attribute(case, method.name)
         assert found.scores.shape == (len(case.spans),)
@@ -79,6 +84,42 @@ def test_every_method_scores_every_word_and_keeps_its_promise() -> None:
         if found.gap is not None:
             assert found.base is not None
             assert found.base + found.scores.sum() + found.gap == pytest.approx(found.value, abs=1e-12)
+            assert abs(found.gap) <= 0.01 * abs(found.value - found.base) + FLOAT32["atol"]
+
+
+def test_words_of_a_long_text_are_decomposed_in_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each group is a phrase from its first word's first token to its last word's last one; its words share what it gives."""
+    monkeypatch.setattr(sys.modules[methods.__module__], "_ROWS", 1)
+    case = text_case("A good film, not bad at all, it was the worst evening! " * 3)
+    groups = np.array_split(np.arange(len(case.spans)), 20)
+    assert len({len(group) for group in groups}) > 1
+    found = attribute(case, "decomposition")
+    whole = decompose(case, np.array([[case.spans[g[0], 0], case.spans[g[-1], 1]] for g in groups]))
+    for group, score in zip(groups, whole.scores, strict=True):
+        np.testing.assert_allclose(found.scores[group], score / len(group), **FLOAT32)
+    assert found.base == pytest.approx(whole.bases[0])
+    assert found.deviation == whole.deviation > 0
+
+
+def test_rows_are_run_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many selections together as have five rows; a longer one alone; all of them, once and in their order."""
+    monkeypatch.setattr(case_module, "_ROWS_AT_ONCE", 5)
+    calls: list[list[int]] = []
+
+    def run_again(selections: Sequence[Any]) -> Any:
+        calls.append([len(one) for one in selections])
+        return np.array([[float(len(one))] for one in selections])
+
+    case = dataclasses.replace(text_case(), run_again=run_again, weights=np.ones(1))
+    for lengths, portions in (
+        ([6, 2, 3, 1, 4, 5, 1], [[6], [2, 3], [1, 4], [5], [1]]),
+        ([1, 9, 0], [[1], [9], [0]]),
+        ([], []),
+    ):
+        calls.clear()
+        found = case.outputs_of([np.arange(length) for length in lengths])
+        assert calls == portions
+        assert found[:, 0].tolist() == lengths
 
 
 # ---- integrated gradients
@@ -126,18 +167,35 @@ def test_points_are_added_until_the_gap_is_small() -> None:
     assert "left out" in stuck.note
 
 
+def test_the_points_of_a_steep_step_double_until_it_is_integrated() -> None:
+    """tanh(40 a) changes near 0 alone, where 16 points see too little of it; what it changes is tolerated, not what it is."""
+    layer = nn.RNN(1, 1, bias=False, dtype=torch.float64)
+    layer.weight_ih_l0.data[:] = 40.0
+    head = Head(("last",), [LinearWeights(np.array([[3.0]]), np.array([1000.0]), "none")])
+    case = case_of_rows(layer, head, [[1.0]], [1.0])
+    found = integrated_gradients(case, tolerance=1e-4)
+    assert found.note in {f"{points} points from vectors of zeros" for points in (32, 64, 128, 256)}
+    assert found.scores[0] == pytest.approx(3 * math.tanh(40), abs=3e-4)
+    assert found.base == 1000.0
+    assert found.gap is not None
+    assert found.gap == pytest.approx(3 * math.tanh(40) - found.scores[0], abs=FLOAT64["atol"])
+
+
 def test_a_long_text_has_fewer_points(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(integrated_module, "_TOKENS", 1)
     assert integrated_gradients(text_case(), tolerance=1e-12).note.startswith("4 points")
+    monkeypatch.setattr(integrated_module, "_TOKENS", 10 * text_case().steps)
+    assert integrated_gradients(text_case(), tolerance=1e-12).note.startswith("10 points")
 
 
 # ---- leaving out
 
 
 def test_leaving_out_is_what_the_text_without_the_word_gives() -> None:
-    text = "A good film, not bad at all, it was nice!"
+    text = "A good film, unbelievably nice and not bad!"
     model = small_classifier()
     case = text_case(text)
+    assert np.ptp(case.spans[:, 1] - case.spans[:, 0]) > 0
     found = leave_out(case)
     ids = model.tokenizer.encode(text)
     whole = model.logits([ids])[0]
@@ -209,6 +267,20 @@ def test_shapley_orders_are_fixed_by_the_seed_and_bounded(monkeypatch: pytest.Mo
     assert grouped.gap == pytest.approx(0.0, abs=1e-6)
 
 
+def test_the_standard_error_by_hand() -> None:
+    """Of two words that say the same, whichever goes last is worth 1: four orders give each 0, 1, 0, 1, whose mean is off by
+    √(⅓ / 4)."""
+    found = shapley(counting(lambda words: float(len(words) > 0), 2), orders=4)
+    np.testing.assert_allclose(found.scores, [0.5, 0.5], **FLOAT64)
+    assert found.note == f"4 orders of deleting; standard error of a score {math.sqrt(1 / 12):.2g} at most"
+
+
+def test_as_many_orders_are_drawn_as_the_tokens_allow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An order of six words runs about 6 · 6 / 2 tokens, so ten of them take 180."""
+    monkeypatch.setattr(shapley_module, "_TOKENS", 180)
+    assert shapley(counting(lambda words: float(len(words)), 6)).note.startswith("10 orders")
+
+
 # ---- the conveyor
 
 
@@ -244,6 +316,35 @@ def test_an_lstm_shows_its_conveyor_in_proportion() -> None:
     c, o = values["layer0.forward.c"][-1], values["layer0.forward.o"][-1]
     expected = belts(values)["layer0.forward"].left @ (weight[0] * o * np.tanh(c) / c)
     np.testing.assert_allclose(conveyed(case).scores, expected, **FLOAT64)
+
+
+def test_the_conveyor_behind_a_projection() -> None:
+    torch.manual_seed(0)
+    layer = torch.nn.LSTM(D, H, proj_size=2, bidirectional=True, dtype=torch.float64)
+    case = case_of_rows(layer, head_of(4), rows(), [1.0, -1.0])
+    found = conveyed(case)
+    assert found.base is not None
+    assert found.base + found.scores.sum() == pytest.approx(case.value, abs=1e-10)
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh", "none"])
+def test_the_conveyor_behind_a_linear_stage(activation: Any) -> None:
+    """What the biases of a stage between the layer and the pooling give is nobody's, and is in the base."""
+    tokenizer = small_tokenizer()
+    config = ModelConfig(
+        stages=(
+            Embedding(tokenizer.vocabulary_size, 6), Linear(4, "tanh", name="before"), Recurrent(5, bidirectional=True),
+            Linear(4, activation, name="after"), Pooling(("max", "mean")), Linear(3, name="output"),
+        ),
+        labels=("bad", "good", "odd"),
+    )  # fmt: skip
+    model = Classifier(config, tokenizer, random_weights(config, seed=5))
+    ids, words = tokenizer.encode("a good film, not bad"), tokenizer.words("a good film, not bad")
+    case = case_of_text(model, ids, np.array([[word.first, word.end] for word in words]), 1, 0)
+    found = conveyed(case)
+    assert found.base is not None
+    assert abs(found.base) > 0.01
+    assert found.base + found.scores.sum() == pytest.approx(case.value, abs=FLOAT32["atol"])
 
 
 def test_a_plain_rnn_says_that_it_keeps_nothing() -> None:

@@ -218,6 +218,29 @@ def test_a_reverse_direction_reads_from_the_end() -> None:
         )
 
 
+def test_two_layers_in_both_directions() -> None:
+    """What comes of a phrase is in the first layer's outputs before it as well as after it; the second layer reads it there."""
+    layer = layer_of(cells.LSTM(), num_layers=2, bidirectional=True)
+    head, x = plain(2 * H, ("last", "mean")), rows()
+    found = decompose(case_of_rows(layer, head, x, [1.0]), SPANS)
+    names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+    for k, (first, end) in enumerate(SPANS.tolist()):
+        inside = np.array([float(first <= t < end) for t in range(T)])
+        beta, gamma = inside[:, None] * x, (1 - inside)[:, None] * x
+        ends = np.zeros(0)
+        for number in range(2):
+            back = {name: getattr(layer, f"{name}_l{number}_reverse").detach().numpy() for name in names}
+            forward = published_lstm(weights_of(layer, number), beta, gamma, inside)
+            reverse = published_lstm(back, beta[::-1], gamma[::-1], inside[::-1])
+            beta, gamma = (
+                np.concatenate([one, other[::-1]], axis=1)
+                for one, other in zip(forward, reverse, strict=True)
+            )
+            ends = np.append(forward[0][-1], reverse[0][-1])
+        pooled = np.concatenate([ends, beta.mean(axis=0)])
+        assert found.scores[k] == pytest.approx(head.head[0].weight[0] @ pooled, abs=1e-10)
+
+
 def test_a_maximum_goes_with_the_step_that_won_it() -> None:
     layer = layer_of(cells.LSTM())
     head, x = plain(H, ("max",)), rows()
@@ -288,6 +311,16 @@ def test_phrases_do_not_know_of_each_other(monkeypatch: pytest.MonkeyPatch) -> N
     assert decompose(case, spans[:0]).scores.shape == (0,)
 
 
+@pytest.mark.parametrize("t", [0, 3, T - 1])
+@pytest.mark.parametrize("track", ["layer0.forward", "layer0.reverse", "layer1.forward", "layer1.reverse"])
+def test_the_deviation_is_that_of_the_worst_step_of_all_tracks(track: str, t: int) -> None:
+    case = case_of_rows(
+        layer_of(cells.LSTM(), num_layers=2, bidirectional=True), head_of(2 * H), rows(), [1.0, -1.0]
+    )
+    case.passage.runs[track].saved["c"][t] += 0.5  # a state that is not what the equations make of the others
+    assert decompose(case, SPANS).deviation == pytest.approx(0.5, abs=1e-10)
+
+
 def test_a_layer_of_torch_with_a_projection() -> None:
     torch.manual_seed(0)
     layer = torch.nn.LSTM(D, H, num_layers=2, proj_size=2, bidirectional=True, dtype=torch.float64)
@@ -329,6 +362,69 @@ def test_stages_of_a_classifier(kind: str) -> None:
     assert found.deviation < FLOAT32["atol"]
     np.testing.assert_allclose(found.scores + found.rests + found.bases, case.value, **FLOAT32)
     np.testing.assert_allclose(found.rests[0], 0.0, **FLOAT32)
+
+
+def shared(f: Any, parts: tuple[Any, Any, Any], rule: str) -> list[Any]:
+    """What each of β, γ and bias adds to f, on average over the orders in which they come; f(0) is the bias's."""
+    orders = [order for order in itertools.permutations(range(3)) if rule == "free" or order[0] == 2]
+    shares = [0.0, 0.0, f(0.0 * parts[2])]
+    for order in orders:
+        so_far = 0.0 * parts[0]
+        for k in order:
+            shares[k] = shares[k] + (f(so_far + parts[k]) - f(so_far)) / len(orders)
+            so_far = so_far + parts[k]
+    return shares
+
+
+@pytest.mark.parametrize("rule", ["first", "free"])
+def test_every_stage_against_the_definition_of_the_rule(rule: Any) -> None:
+    """Linear stages before, between, after and in the head, around plain recurrent layers, step by step in float64."""
+    tokenizer = small_tokenizer()
+    stages = (
+        Embedding(tokenizer.vocabulary_size, 6), Linear(4, "tanh", name="before"), Recurrent(3, "rnn"),
+        Linear(4, name="between"), Recurrent(3, "rnn", name="second"), Linear(3, "relu", name="after"),
+        Pooling(("mean",)), Linear(4, "tanh", name="hidden"), Linear(3, name="output"),
+    )  # fmt: skip
+    config = ModelConfig(stages=stages, labels=("bad", "good", "odd"))
+    weights = random_weights(config, seed=5)
+    text = "a good film, not bad at all"
+    ids, words = tokenizer.encode(text), tokenizer.words(text)
+    spans = np.array([[0, len(ids)], [1, 3], *([word.first, word.end] for word in words)])
+    case = case_of_text(Classifier(config, tokenizer, weights), ids, spans[2:], 1, 2)
+    found = decompose(case, spans, rule=rule)
+    w = {name: value.astype(np.float64) for name, value in weights.items()}
+
+    def linear(name: str, parts: Any, f: Any = None) -> Any:
+        b, g = parts[0] @ w[f"{name}.weight"].T, parts[1] @ w[f"{name}.weight"].T
+        c = (parts[2] @ w[f"{name}.weight"].T if len(parts) == 3 else 0.0 * b) + w[f"{name}.bias"]
+        return [b, g, c] if f is None else shared(f, (b, g, c), rule)
+
+    def settled(parts: Any, inside: Any) -> Any:
+        return parts[0] + inside * parts[2], parts[1] + (1 - inside) * parts[2]
+
+    def layer(name: str, parts: Any, inside: Any) -> Any:
+        u, v = (w[f"{name}.weight_{kind}_l0"].T for kind in ("ih", "hh"))
+        bias = w[f"{name}.bias_ih_l0"] + w[f"{name}.bias_hh_l0"]
+        h, result = (np.zeros(3), np.zeros(3)), []
+        for t in range(len(ids)):
+            pre = (parts[0][t] @ u + h[0] @ v, parts[1][t] @ u + h[1] @ v, bias)
+            h = settled(shared(np.tanh, pre, rule), inside[t])
+            result.append(h)
+        return tuple(np.array([one[k] for one in result]) for k in range(2))
+
+    def relu(x: Any) -> Any:
+        return np.maximum(x, 0)
+
+    for k, (first, end) in enumerate(spans.tolist()):
+        inside = np.array([[float(first <= t < end)] for t in range(len(ids))])
+        x = w["embedding.weight"][ids]
+        parts = settled(linear("before", (inside * x, (1 - inside) * x), np.tanh), inside)
+        parts = settled(linear("between", layer("recurrent", parts, inside)), inside)
+        parts = settled(linear("after", layer("second", parts, inside), relu), inside)
+        pooled = tuple(part.mean(axis=0) for part in parts)
+        beta, gamma, bias = linear("output", linear("hidden", pooled, np.tanh))
+        for got, part in ((found.scores, beta), (found.rests, gamma), (found.bases, bias)):
+            np.testing.assert_allclose(got[k], part[1] - part[2], **FLOAT32)
 
 
 def test_a_case_of_rows_is_what_the_layer_and_the_head_give() -> None:

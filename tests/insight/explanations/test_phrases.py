@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -87,6 +88,51 @@ def test_those_that_change_each_other_most_are_joined_first(monkeypatch: pytest.
     assert tree.score == 8.0
     assert sum(node.interaction for node in every(tree)) == -1.0
     assert sum(asked) <= 4 * 9
+
+
+def tree_of(
+    monkeypatch: pytest.MonkeyPatch, words: int, extra: dict[tuple[int, int], float]
+) -> dict[tuple[int, int], Phrase]:
+    """The phrases of a tree in which a word gives 1, and the words from `first` to `end` give so much more together."""
+
+    def score(case: Any, spans: Any) -> Any:
+        return SimpleNamespace(
+            scores=np.array(
+                [
+                    end - start + sum(more for (a, b), more in extra.items() if start <= a and b <= end)
+                    for start, end in spans
+                ]
+            )
+        )
+
+    monkeypatch.setattr(module, "decompose", score)
+    nothing: Any = None
+    spans = np.stack([np.arange(words), np.arange(words) + 1], axis=1)
+    tree = phrase_tree(
+        Case(nothing, nothing, np.zeros((words, 1)), spans, np.ones(1), nothing, nothing, nothing)
+    )
+    assert tree is not None
+    return {(node.first, node.end): node for node in every(tree)}
+
+
+def test_of_two_pairs_with_a_common_word_the_one_that_changes_more_is_joined(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nine words, of whose eight pairs two are joined at first: (3, 4), and of those that change nothing the first."""
+    found = tree_of(monkeypatch, 9, {(2, 4): 4.0, (3, 5): -5.0})
+    assert found[3, 5].interaction == -5.0
+    assert (2, 4) not in found
+    assert found[0, 2].interaction == 0.0
+
+
+def test_a_quarter_of_the_pairs_is_joined_before_the_rest_is_looked_at_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """At first (0, 1) and (2, 3); only then is word 4 seen to belong to the latter, and not to word 5."""
+    found = tree_of(monkeypatch, 9, {(0, 2): 9.0, (2, 4): 8.0, (4, 6): 1.0, (2, 5): 50.0})
+    assert found[2, 5].interaction == 50.0
+    assert [(part.first, part.end) for part in found[2, 5].parts] == [(2, 4), (4, 5)]
+    assert (4, 6) not in found
 
 
 def test_rounds_are_few(monkeypatch: pytest.MonkeyPatch) -> None:

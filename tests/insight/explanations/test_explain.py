@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from peephole.insight.explanations import Explanation, explain, methods
 from peephole.insight.explanations.methods import DEFAULT, LONG
 from peephole.insight.explanations.shapley import MOST_PAIRS
 from support.small_models import small_classifier, small_tokenizer
+from support.tolerances import FLOAT32
 
 TEXT = "A good film, not bad at all, it was nice!"
 NAMES = [method.name for method in methods()]
@@ -74,6 +76,20 @@ def test_another_label_may_be_asked_about() -> None:
     np.testing.assert_allclose(opposite.scores, -first.scores, atol=1e-12)
 
 
+def test_what_is_measured_is_the_probability_of_the_target() -> None:
+    """From the whole text to the empty one, at the model's temperature; of any label that is asked about."""
+    plain = small_classifier()
+    model = Classifier(plain.config.replace(temperature=2.0), plain.tokenizer, plain.weights)
+    whole, empty = model.predict_proba([TEXT, ""])
+    assert abs(whole - plain.predict_proba([TEXT])[0]).max() > 0.01
+    for k, label in enumerate(model.labels):
+        found = explain(model, TEXT, method="conveyor", target=label)
+        assert found.faithfulness is not None
+        curve = found.faithfulness.curve
+        np.testing.assert_allclose((curve[0], curve[-1]), (whole[k], empty[k]), **FLOAT32)
+        np.testing.assert_allclose(found.text.probabilities, whole, **FLOAT32)
+
+
 def test_only_what_is_asked_for_is_made() -> None:
     model = small_classifier()
     found = explain(model, TEXT, faithfulness=False, phrases=True)
@@ -112,6 +128,9 @@ def test_a_text_that_is_too_long_to_trace_is_explained_otherwise(monkeypatch: py
     assert found.method == LONG
     assert found.note.startswith("decomposition is for texts of at most 5 tokens, and this has")
     assert explain(model, TEXT, method="leave-one-out", faithfulness=False).method == "leave-one-out"
+    steps = len(model.tokenizer.encode(TEXT))
+    monkeypatch.setattr(sys.modules[explain.__module__], "MOST_TRACED_TOKENS", steps)  # just short enough
+    assert explain(model, TEXT, method="decomposition", faithfulness=False).method == "decomposition"
 
 
 @pytest.mark.parametrize("words", [300, 320])
@@ -195,3 +214,12 @@ def test_it_can_be_printed() -> None:
         f"Explanation('{found.target}' over '{found.against}' by {found.value:.2f}, conveyor: "
     )
     assert {word for word, _ in found.top(2)} == {"good", "bad"}
+
+
+def test_the_words_on_top_are_those_of_the_largest_size() -> None:
+    found = explain(small_classifier(), "good bad film", method="conveyor", faithfulness=False)
+    scored = dataclasses.replace(found, scores=np.array([0.5, -2.0, 1.0]))
+    assert scored.top() == [("bad", -2.0), ("film", 1.0), ("good", 0.5)]
+    assert scored.top(1) == [("bad", -2.0)]
+    alike = dataclasses.replace(found, scores=np.array([1.0, -1.0, 0.0]))
+    assert alike.top(2) == [("good", 1.0), ("bad", -1.0)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from peephole.equations.conveyor import conveyor
 from peephole.errors import OptionError, ShapeError
 from peephole.insight import Hold, clamp, highway, trace
 from peephole.insight.passage import Passage
-from peephole.insight.survival import survival
+from peephole.insight.survival import Survival, survival
 from peephole.ops import Sequences, run
 
 STEPS = 6
@@ -110,6 +111,33 @@ def test_the_direct_path_of_a_last_state_is_the_product_of_keeps() -> None:
     assert len(track.survival.median) == STEPS
 
 
+def test_of_a_reverse_direction_the_last_state_is_that_of_the_first_step() -> None:
+    torch.manual_seed(0)
+    layer = nn.LSTM(3, 5, bidirectional=True, dtype=torch.float64)
+    found = trace(layer, torch.randn(STEPS, 3, dtype=torch.float64))
+    tracks = highway(found, d_last={"layer0.reverse": np.ones((1, 5))}).tracks
+    f, o, c = (found[f"layer0.reverse.{name}"] for name in "foc")
+    for t in range(STEPS):
+        expected = o[0] * (1 - np.tanh(c[0]) ** 2) * f[:t].prod(axis=0)
+        np.testing.assert_allclose(tracks["layer0.reverse"].d_direct[t], expected, **FLOAT64)
+    assert not tracks["layer0.forward"].d_state.any()
+
+
+def test_gradients_in_outputs_and_in_last_states_add_up() -> None:
+    torch.manual_seed(0)
+    layer = nn.LSTM(3, 5, bidirectional=True, dtype=torch.float64)
+    found = trace(layer, torch.randn(6, 2, 3, dtype=torch.float64), lengths=[4, 6])
+    rng = np.random.default_rng(0)
+    weigh = rng.normal(size=found.passage.outputs.shape)
+    last = {name: rng.normal(size=(2, 5)) for name in found.network.tracks}
+    both = highway(found, d_outputs=weigh, d_last=last).tracks
+    one, other = highway(found, d_outputs=weigh).tracks, highway(found, d_last=last).tracks
+    for name, track in both.items():
+        for kind in ("d_h", "d_state", "d_direct"):
+            parts = getattr(one[name], kind) + getattr(other[name], kind)
+            np.testing.assert_allclose(getattr(track, kind), parts, **FLOAT64)
+
+
 def test_of_a_plain_rnn_nothing_is_direct_beyond_its_own_step() -> None:
     layer = nn.RNN(3, 5, dtype=torch.float64)
     track = highway(
@@ -123,11 +151,11 @@ def test_of_a_plain_rnn_nothing_is_direct_beyond_its_own_step() -> None:
 def test_batches_of_different_lengths_are_their_sequences() -> None:
     torch.manual_seed(0)
     layer = nn.LSTM(3, 5, bidirectional=True, dtype=torch.float64)
-    x, lengths = torch.randn(6, 3, 3, dtype=torch.float64), [2, 6, 0]
+    x, lengths = torch.randn(6, 3, 3, dtype=torch.float64), [2, 0, 6]  # sorting them and back are two orders
     last = {name: np.linspace(-1, 1, 15).reshape(3, 5) for name in ("layer0.forward", "layer0.reverse")}
     batch = trace(layer, x, lengths=lengths)
     together = highway(batch, d_last=last).tracks
-    for n in (0, 1):
+    for n in (0, 2):
         alone = highway(
             trace(layer, x[: lengths[n], n]), d_last={k: d[n : n + 1] for k, d in last.items()}
         ).tracks
@@ -245,3 +273,50 @@ def test_a_gradient_that_overflows_is_the_largest_number_and_warns_of_nothing() 
     assert found.half_life == np.inf
     left_out = survival(np.array([7.0, 1.0, np.inf, 2.0]), Sequences.from_lengths([2, 2]))
     assert left_out.median.tolist() == [1.0, 0.5]
+
+
+def test_survival_begins_at_the_last_step_that_a_direction_reads() -> None:
+    torch.manual_seed(0)
+    layer = nn.LSTM(3, 5, bidirectional=True, dtype=torch.float64)
+    weigh = np.random.default_rng(0).normal(size=(STEPS, 10))
+    found = highway(trace(layer, torch.randn(STEPS, 3, dtype=torch.float64)), d_outputs=weigh).tracks
+    forward, reverse = found["layer0.forward"], found["layer0.reverse"]
+    np.testing.assert_allclose(forward.survival.median, forward.h[::-1] / forward.h[-1], **FLOAT64)
+    np.testing.assert_allclose(reverse.survival.median, reverse.h / reverse.h[0], **FLOAT64)
+
+
+def test_survival_in_both_directions_by_hand() -> None:
+    """Three sequences of 3, 2 and 4 steps: S(1) is of all of them, S(2) of two, S(3) of one; quartiles lie between neighbours."""
+    sequences = Sequences.from_lengths([3, 2, 4])
+    norms = np.zeros(sequences.rows)
+    for n, own in enumerate(([0.25, 0.5, 1.0], [1.6, 2.0], [8.0, 4.0, 2.0, 4.0])):
+        norms[sequences.rows_of(n)] = own
+    found = survival(norms, sequences)
+    np.testing.assert_allclose(found.lower, [1, 0.5, 0.4375, 2], **FLOAT64)
+    np.testing.assert_allclose(found.median, [1, 0.5, 0.625, 2], **FLOAT64)
+    np.testing.assert_allclose(found.upper, [1, 0.65, 0.8125, 2], **FLOAT64)
+    back = survival(norms, sequences, reverse=True)
+    np.testing.assert_allclose(back.lower, [1, 0.875, 1.1875, 0.5], **FLOAT64)
+    np.testing.assert_allclose(back.median, [1, 1.25, 2.125, 0.5], **FLOAT64)
+    np.testing.assert_allclose(back.upper, [1, 1.625, 3.0625, 0.5], **FLOAT64)
+    assert survival(np.array([2.0]), Sequences.from_lengths([1])).median.tolist() == [1.0]
+
+
+@pytest.mark.parametrize(
+    ("curve", "steps"),
+    [
+        ([1, 0.5, 0.25], 1.0),
+        ([1, 0.5, 0.5], 5 / 3),  # −λ = (1 · ln 2 + 2 · ln 2) / (1² + 2²)
+        ([1, 2**-0.5, 0.5, 2**-1.5], 2.0),
+        ([1, 0.5, 0, 0.5], 1.0),  # no further than where nothing is left
+        ([1, 0], 0.0),
+        ([1, 1, 1], math.inf),
+        ([1, 2], math.inf),
+        ([1], math.nan),
+        ([], math.nan),
+        ([1, math.nan], math.nan),
+    ],
+)
+def test_the_half_life_of_a_gradient_by_hand(curve: list[float], steps: float) -> None:
+    values = np.array(curve, np.float64)
+    assert Survival(values, values, values).half_life == pytest.approx(steps, nan_ok=True)

@@ -196,11 +196,30 @@ def test_silenced_units_show_nothing() -> None:
     np.testing.assert_allclose(whole.text.logits, empty.text.logits, **FLOAT32)
 
 
+def test_a_value_may_be_held_twice() -> None:
+    layer, x = layer_of(cells.LSTM()), torch.randn(4, 3, dtype=torch.float64)
+    name = "layer0.forward"
+    found = clamp(layer, x, {f"{name}.h": Hold(0.25, units=1)}, silence={name: 3})[f"{name}.h"]
+    assert (found[:, 1] == 0.25).all()
+    assert not found[:, 3].any()
+    assert found[:, [0, 2, 4]].all()
+
+
 def test_an_array_is_held_step_by_step() -> None:
     layer = layer_of(cells.LSTM())
     values = np.linspace(0, 1, 20).reshape(4, 5)
     found = clamp(layer, torch.randn(4, 3, dtype=torch.float64), {"layer1.reverse.o": values})
     np.testing.assert_array_equal(found["layer1.reverse.o"], values)
+
+
+def test_of_an_array_each_step_and_unit_takes_its_own_number() -> None:
+    layer, x = layer_of(cells.LSTM()), torch.randn(4, 3, dtype=torch.float64)
+    values, name = np.linspace(0, 1, 20).reshape(4, 5), "layer0.reverse.o"
+    for value, whole in ((values, values), (values[1], np.broadcast_to(values[1], (4, 5)))):
+        found = clamp(layer, x, {name: Hold(value, units=[4, 1], steps=[-1, 1])})[name]
+        held = np.zeros((4, 5), bool)
+        held[[1, 1, 3, 3], [1, 4, 1, 4]] = True
+        np.testing.assert_array_equal(found == whole, held)
 
 
 def test_what_cannot_be_traced_or_held() -> None:

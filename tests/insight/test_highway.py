@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from tests.support.cases import CELLS
+from tests.support.small_models import small_classifier
 from tests.support.tolerances import DIFFERENCES, FLOAT32, FLOAT64
 
 import peephole
@@ -183,6 +184,34 @@ def test_a_classifiers_margin() -> None:
         OptionError, match="d_outputs or d_last must say what the gradient is of; got neither"
     ):
         highway(trace(nn.LSTM(3, 5), torch.zeros(2, 3)))
+
+
+def test_texts_of_a_batch_are_read_as_each_alone() -> None:
+    """Through every way of pooling; sorting these lengths and back are two orders."""
+    model = small_classifier(num_layers=2, pooling=("mean", "last", "max"))
+    texts = ["good film", "A good film, not bad at all!", "", "not bad at all"]
+    batch = trace(model, texts)
+    assert not np.array_equal(batch.sequences.order, batch.sequences.inverse)
+    together = highway(batch, "good")
+    for n, text in enumerate(texts):
+        alone = trace(model, text)
+        single = highway(alone, "good")
+        np.testing.assert_allclose(
+            batch.texts[n].logits, model.logits([model.tokenizer.encode(text)])[0], **FLOAT32
+        )
+        np.testing.assert_allclose(batch.texts[n].logits, alone.text.logits, **FLOAT32)
+        np.testing.assert_allclose(together.values[n], single.values[0], **FLOAT32)
+        own = batch.sequences.rows_of(n)
+        for name, track in together.tracks.items():
+            np.testing.assert_allclose(track.d_state[own], single.tracks[name].d_state, **FLOAT32)
+            np.testing.assert_allclose(track.d_direct[own], single.tracks[name].d_direct, **FLOAT32)
+    known = list(model.gradients(texts, target="good"))
+    passage = batch.passage.with_back()
+    assert batch.readout is not None
+    weights = np.tile(np.array([0, 1, 0], np.float32), (len(texts), 1))
+    d_rows = passage.backward(*batch.readout.backward(weights)).rows
+    for n, one in enumerate(known):
+        np.testing.assert_allclose(d_rows[batch.sequences.rows_of(n)], one.gradient, **FLOAT32)
 
 
 def test_survival_by_hand() -> None:

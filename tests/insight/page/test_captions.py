@@ -37,6 +37,8 @@ NO_PULL = " No word of weight pulls the other way."
         ((-1.0, 0.1), (0.55, 0.45), "It is a close call. [w0] pushes most towards negative." + NO_PULL),
         ((0.0, 0.0), (0.9, 0.1), "No word pushes either way."),
         ((4.0, 3.0, 2.0, 1.0), (0.9, 0.1), "[w0], [w1] and [w2] push most towards positive." + NO_PULL),
+        ((-1.0, -2.0, -3.0, -4.0), (0.9, 0.1), "[w3], [w2] and [w1] push most towards negative." + NO_PULL),
+        ((1.0, 0.2, -0.1), (0.7, 0.3), "[w0] and [w1] push most towards positive." + NO_PULL),
     ],
 )  # fmt: skip
 def test_the_words_that_push_are_named_by_size_and_side(scores: Any, shares: Any, said: str) -> None:
@@ -110,6 +112,25 @@ def test_the_phrase_whose_words_change_each_other_most_is_named() -> None:
     )
 
 
+def test_a_phrase_that_takes_away_counts_as_one_that_adds_unless_it_is_long() -> None:
+    named = words(*[1.0] * 7)
+    phrases: Any = [
+        {"first": 0, "end": 2, "score": 5.0, "interaction": 3.0, "parts": [0, 0], "level": 1},
+        {"first": 0, "end": 6, "score": -1.0, "interaction": -4.0, "parts": [0, 0], "level": 2},
+        {"first": 0, "end": 7, "score": 9.0, "interaction": 9.0, "parts": [0, 0], "level": 3},
+    ]
+    said = text(captions.phrases_caption(phrases, PUSH, named), named)
+    assert "“[w0] [w1] [w2] [w3] [w4] [w5]”" in said
+    assert said.endswith("push 1.00 towards negative together; apart, added up, 3.00 towards positive.")
+
+
+def test_the_middle_of_a_long_text_is_not_named_as_a_word_that_pushes() -> None:
+    named = words(1.0, 9.0, -0.5)
+    named[1]["gap"] = True
+    said = text(captions.sentence_caption(verdict(0.9, 0.1), PUSH, named), named)
+    assert said == "[w0] pushes most towards positive. [w2] pushes most towards negative."
+
+
 def test_scores_that_do_no_better_than_chance_are_not_to_be_trusted() -> None:
     trust: Any = {"area": 0.3, "random": 0.43, "greedy": 0.76, "normalised": -0.4}
     said = "".join(map(str, captions.trust_caption(trust, PUSH)))
@@ -120,3 +141,5 @@ def test_scores_that_do_no_better_than_chance_are_not_to_be_trusted() -> None:
     assert said.endswith("do not trust them.")
     said = "".join(map(str, captions.trust_caption(trust | {"normalised": 0.975}, PUSH)))
     assert said.endswith("the scores get 98 % of the way from chance to that order.")
+    said = "".join(map(str, captions.trust_caption(trust | {"normalised": 0.25}, PUSH)))
+    assert said.endswith("the scores get 25 % of the way from chance to that order.")

@@ -13,7 +13,7 @@ from peephole import nn
 from peephole.equations import Cell, Step, sigmoid, tanh
 from peephole.errors import OptionError
 from peephole.insight import belts, half_lives, highway, trace
-from peephole.insight.explanations import explain
+from peephole.insight.explanations import explain, methods
 from peephole.insight.page import explained_page, page_data
 from peephole.insight.page.packing import unpack
 from support.small_models import small_classifier
@@ -131,6 +131,34 @@ def test_scores_verdict_words_and_text() -> None:
     }
 
 
+@pytest.mark.parametrize("method", [method.name for method in methods()])
+def test_what_is_pushed_from_where_by_which_method(method: str) -> None:
+    found = explain(small_classifier(), TEXT, method=method, faithfulness=False)
+    push = page_data(None, found)["push"]
+    assert (push["method"], push["note"]) == (method, found.note)
+    assert push["meaning"] == next(one.summary for one in methods() if one.name == method)
+    for name in ("base", "gap"):
+        number = getattr(found, name)
+        assert push[name] == (None if number is None else rounded([number])[0])
+
+
+def test_what_was_on_the_belt_at_first_and_how_far_gradients_get() -> None:
+    traced = trace(small_classifier(num_layers=2, pooling=("last",)), TEXT)
+    gradients = highway(traced).tracks
+    lives = {name: track.survival.half_life for name, track in gradients.items()}
+    assert any(math.isfinite(life) for life in lives.values())
+    for track in page_data(traced)["tracks"]:
+        life = lives[track["name"]]
+        assert track["gradient"]["half_life"] == (rounded([life])[0] if math.isfinite(life) else None)
+        assert track["belt"]["start_size"] == 0.0
+    layer = nn.LSTM(3, 4)
+    begun = trace(layer, torch.randn(6, 3), hx=(torch.randn(1, 4), torch.tensor([[-1.0, 2.0, -3.0, 4.0]])))
+    (track,) = page_data(begun)["tracks"]
+    left = belts(begun)["layer0.forward"].start_left
+    assert (left < 0).any()
+    assert [track["belt"]["start_size"]] == rounded([np.abs(left).sum()])
+
+
 def test_of_two_labels_each_keeps_its_colour() -> None:
     model = small_classifier(labels=["bad", "good"])
     sides = {
@@ -168,6 +196,10 @@ def test_trust_is_the_measured_faithfulness() -> None:
     assert [trust["area"], trust["random"], trust["greedy"]] == rounded(
         [measured.area, measured.random, measured.greedy]
     )
+    for name in ("normalised", "comprehensiveness", "sufficiency"):
+        assert [trust[name]] == rounded([getattr(measured, name)])
+    assert trust["comprehensiveness"] != trust["sufficiency"]
+    assert (trust["deleted"], trust["units"]) == (rounded(measured.deleted), measured.units)
     assert {curve["name"]: curve["values"] for curve in trust["curves"]} == {
         "scores": rounded(measured.curve),
         "random": rounded(measured.random_curve),

@@ -169,8 +169,8 @@ def test_points_are_added_until_the_gap_is_small() -> None:
 
 def test_the_points_of_a_steep_step_double_until_it_is_integrated() -> None:
     """tanh(40 a) changes near 0 alone, where 16 points see too little of it; what it changes is tolerated, not what it is."""
-    layer = nn.RNN(1, 1, bias=False, dtype=torch.float64)
-    layer.weight_ih_l0.data[:] = 40.0
+    layer: Any = nn.RNN(1, 1, bias=False, dtype=torch.float64)
+    torch.nn.init.constant_(layer.weight_ih_l0, 40.0)
     head = Head(("last",), [LinearWeights(np.array([[3.0]]), np.array([1000.0]), "none")])
     case = case_of_rows(layer, head, [[1.0]], [1.0])
     found = integrated_gradients(case, tolerance=1e-4)

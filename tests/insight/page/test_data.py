@@ -135,6 +135,7 @@ def test_scores_verdict_words_and_text() -> None:
 def test_what_is_pushed_from_where_by_which_method(method: str) -> None:
     found = explain(small_classifier(), TEXT, method=method, faithfulness=False)
     push = page_data(None, found)["push"]
+    assert push is not None
     assert (push["method"], push["note"]) == (method, found.note)
     assert push["meaning"] == next(one.summary for one in methods() if one.name == method)
     for name in ("base", "gap"):
@@ -149,6 +150,8 @@ def test_what_was_on_the_belt_at_first_and_how_far_gradients_get() -> None:
     assert any(math.isfinite(life) for life in lives.values())
     for track in page_data(traced)["tracks"]:
         life = lives[track["name"]]
+        assert track["gradient"] is not None
+        assert track["belt"] is not None
         assert track["gradient"]["half_life"] == (rounded([life])[0] if math.isfinite(life) else None)
         assert track["belt"]["start_size"] == 0.0
     layer = nn.LSTM(3, 4)
@@ -156,6 +159,7 @@ def test_what_was_on_the_belt_at_first_and_how_far_gradients_get() -> None:
     (track,) = page_data(begun)["tracks"]
     left = belts(begun)["layer0.forward"].start_left
     assert (left < 0).any()
+    assert track["belt"] is not None
     assert [track["belt"]["start_size"]] == rounded([np.abs(left).sum()])
 
 
@@ -193,6 +197,8 @@ def test_phrases_stand_after_their_parts_and_keep_their_scores() -> None:
 def test_trust_is_the_measured_faithfulness() -> None:
     _, traced, found = made()
     trust, measured = page_data(traced, found)["trust"], found.faithfulness
+    assert trust is not None
+    assert measured is not None
     assert [trust["area"], trust["random"], trust["greedy"]] == rounded(
         [measured.area, measured.random, measured.greedy]
     )

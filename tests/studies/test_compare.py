@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,15 +17,17 @@ import pytest
 
 from peephole.errors import ModelError, OptionError, ShapeError
 from peephole.files import write_json
-from peephole.studies.compare import comparison
+from peephole.studies.compare import comparison, task_study
 from peephole.studies.compare.comparison import Listener, Plan, compare
 from peephole.studies.compare.contenders import CONTENDERS, Contender, choose
 from peephole.studies.compare.ledger import Ledger
 from peephole.studies.compare.page import notes, page
 from peephole.studies.compare.pairing import Mean, difference, mean_of, seed_deviation
 from peephole.studies.compare.study import Cost, Stopped, Study
-from peephole.studies.compare.task_study import TaskStudy
+from peephole.studies.compare.task_study import TaskStudy, measured
+from peephole.studies.compare.task_trainer import learn
 from peephole.studies.compare.wording import columns, table, title
+from peephole.studies.measures import numbers
 from support.echo_task import ECHO
 
 # A comparison without any training
@@ -56,6 +59,7 @@ class Quick(TaskStudy):
         solved = contender.name != "rnn"
         lives = [] if contender.name == "rnn" else [1.0 * seed, 5.0, None]
         memory = {"survival": [1.0, 0.5, 0.25], "survival_in_h": [1.0, 0.1, 0.1], "memory_half_lives": lives}
+        first = {"survival": [1.0, 0.25, 0.0625], "survival_in_h": [1.0, 0.01], "memory_half_lives": [99.0]}
         return {
             "ending": "solved" if solved else "budget",
             "sequences": 100 * seed,
@@ -67,7 +71,7 @@ class Quick(TaskStudy):
             "curve": {"sequences": [50, 100], "loss": [0.7, 0.1], "right": [0.5, 1.0]},
             "parameters": 10,
             "memory": memory,
-            "memory_at_start": memory,
+            "memory_at_start": first,
         }
 
     def costs(self, sizes: Mapping[str, int]) -> dict[str, Cost]:
@@ -132,6 +136,9 @@ def test_every_pair_runs_once_seed_by_seed(tmp_path: Path) -> None:
     assert lstm["gradient_half_life"] == 1.0
     assert lstm["gradient_half_life_in_h"] == pytest.approx(5 * math.log(2) / (3 * math.log(10)), rel=1e-3)
     # Units of the three seeds: 1, 2, 3, 5, 5, 5, ∞, ∞, ∞, at every twentieth.
+    assert lstm["survival_at_start"] == [1.0, 0.25, 0.0625]
+    assert lstm["gradient_half_life_at_start"] == 0.5
+    assert set(lstm["memory_half_lives"]) == {1.0, 2.0, 3.0, 5.0, None}
     assert lstm["memory_half_lives"][0] == 1.0
     assert lstm["memory_half_lives"][10] == 5.0
     assert lstm["memory_half_lives"][-1] is None
@@ -170,12 +177,25 @@ def test_a_run_of_something_else_is_not_taken_for_it(tmp_path: Path) -> None:
         compare(Quick(), plan(tmp_path, hidden_size=6))
 
 
-def test_time_that_is_over_leaves_what_is_done(tmp_path: Path) -> None:
+class Ticking:
+    """A clock that moves on by ten seconds whenever it is read."""
+
+    def __init__(self, budget: float | None) -> None:
+        self._read = 0
+
+    @property
+    def seconds(self) -> float:
+        self._read += 1
+        return 10.0 * self._read
+
+
+def test_time_that_is_over_leaves_what_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(comparison, "Clock", Ticking)
     study, told = Quick(), Told()
     study.stop_at = 4
     document = compare(study, plan(tmp_path, time_budget=100.0), told)
     assert told.lines[-1] == "time budget: 4 of 9 runs are done; the same command goes on"
-    assert all(0 < seconds <= 100 for seconds in study.clocks)
+    assert study.clocks == [90.0, 80.0, 70.0, 60.0]
     assert not document["complete"]
     assert [len(contender["runs"]) for contender in document["contenders"]] == [2, 1, 1]
     assert document["contenders"][0]["milliseconds"] is None
@@ -204,6 +224,8 @@ def test_a_run_that_fails_leaves_the_ones_before(tmp_path: Path) -> None:
     with pytest.raises(MemoryError):
         compare(study, plan(tmp_path))
     assert (tmp_path / "runs" / "rnn-1.json").exists()
+    document = json.loads((tmp_path / "compare.json").read_text("utf-8"))
+    assert [len(contender["runs"]) for contender in document["contenders"]] == [1, 0, 0]
 
 
 def test_what_cannot_be_planned_is_said_at_once(tmp_path: Path) -> None:
@@ -226,6 +248,9 @@ def test_the_ledger_takes_no_folder_of_others(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
     with pytest.raises(OptionError, match="must be a folder; got the file"):
         Ledger(tmp_path / "thesis.tex")
+    (tmp_path / "ours").mkdir()
+    (tmp_path / "ours" / ".DS_Store").write_text("what a system leaves")
+    Ledger(tmp_path / "ours")
 
 
 @pytest.mark.parametrize(
@@ -278,6 +303,12 @@ def test_means_and_differences_by_hand() -> None:
     assert less.p == pytest.approx(math.erfc(less.value / less.error / math.sqrt(2)))
     assert mean_of(numbers[:1], None).error == pytest.approx(0.25)
     assert (Mean(0.0, 0.0).p, Mean(0.1, 0.0).p) == (1.0, 0.0)
+    assert Mean(-0.196, 0.1).p == Mean(0.196, 0.1).p == pytest.approx(0.05, abs=1e-4)
+    # Contenders are as far apart as they like; three seeds and a single one beside two: (0.01² + 0.01²) / (1 + 2 + 0).
+    several = {"a": [0.90, 0.92], "b": [0.5, 0.5, 0.5], "c": [0.3]}
+    pooled = seed_deviation({name: np.array(own)[:, None] for name, own in several.items()})
+    assert pooled == pytest.approx(math.sqrt(0.0002 / 3))
+    assert seed_deviation({"c": np.array([[0.3]])}) is None
     with pytest.raises(ShapeError, match=r"got \[2, 4\] and \[1, 4\]"):
         difference(numbers, numbers[:1], None)
 
@@ -340,7 +371,7 @@ def test_the_table_has_what_the_page_has(document: dict[str, Any]) -> None:
     assert rnn.endswith("no gate")
     for words in ("3 of 3 (44 to 100.0 %)", "100.0 % (100.0 to 100.0 %)", "200", "0.02", "(5 units)"):
         assert words in lstm
-    for words in ("2.00 (0.500 inference)", "1.00 (1.00 untrained)", "5.00 (∞ in the longest 5 %)"):
+    for words in ("2.00 (0.500 inference)", "1.00 (0.500 untrained)", "5.00 (∞ in the longest 5 %)"):
         assert words in lstm
     made = page(document)
     for column in columns(document):
@@ -387,6 +418,69 @@ def test_a_task_from_the_first_weights_to_the_page(tmp_path: Path) -> None:
     for one, two in zip(document["contenders"], other["contenders"], strict=True):
         assert {**one["runs"][0], "seconds": 0} == {**two["runs"][0], "seconds": 0}
         assert one["survival"] == two["survival"]
+
+
+def test_a_run_is_that_of_its_seed_and_is_measured_before_and_after() -> None:
+    budget = dataclasses.replace(ECHO.budget, sequences=390, learning_rate=0.01)
+    study, heard = TaskStudy(ECHO, budget), list[str]()
+    runs = [study.run(CONTENDERS["lstm"], 5, seed, lambda: math.inf, heard.append) for seed in (1, 2)]
+    assert [words.split(" of")[0] for words in heard] == [
+        "51%",
+        "100%",
+    ] * 2  # of whole batches, the last one over
+    for seed, run in zip((1, 2), runs, strict=True):
+        learnt = learn(ECHO, CONTENDERS["lstm"], 5, budget, seed)
+        assert run["right"] == learnt.score.right
+        assert run["curve"]["right"] == numbers([point.right for point in learnt.curve])
+        assert run["curve"]["loss"] == numbers([point.loss for point in learnt.curve])
+        batch = ECHO.batch(64, np.random.default_rng([seed, 3]))
+        for key, network in (("memory_at_start", learnt.start), ("memory", learnt.network)):
+            assert run[key] == measured(network, batch).to_json()
+        assert run["memory"] != run["memory_at_start"]
+    assert runs[0]["curve"]["loss"] != runs[1]["curve"]["loss"]
+    with pytest.raises(Stopped):
+        study.run(CONTENDERS["lstm"], 5, 1, lambda: 0.0, heard.append)
+
+
+def test_the_seeds_are_summed_up_by_their_medians() -> None:
+    def ended(ending: str, sequences: int, right: float, loss: float | None, **further: float) -> Any:
+        return {"ending": ending, "sequences": sequences, "right": right, "loss": loss, "further": further}
+
+    runs = [
+        ended("solved", 100, 1.0, 0.1, twice=0.2),
+        ended("solved", 150, 0.98, 0.2, twice=0.3),
+        ended("solved", 1000, 0.97, 0.3),
+        ended("budget", 3000, 0.1, 4.0, twice=0.9),
+        ended("diverged", 2500, 0.0, None),
+    ]
+    found = TaskStudy(ECHO).summary({"gru": runs})["gru"]
+    assert found.pop("solved_interval") == pytest.approx([0.2307, 0.8824], abs=1e-4)  # Wilson, 3 of 5
+    assert found == {
+        "solved": 3,
+        "right": 0.97,
+        "right_range": [0.0, 1.0],
+        "loss": pytest.approx(0.25),
+        "sequences": 150,
+        "diverged": 1,
+        "further": {"twice": 0.3},
+    }
+
+
+def test_costs_are_for_a_thousand_steps_of_the_sequences(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Turns that take 3 ms, on 20 sequences of three or four steps."""
+    steps = int(ECHO.batch(ECHO.budget.batch, np.random.default_rng(0)).lengths.sum())
+    assert 60 < steps < 80
+    monkeypatch.setattr(
+        task_study,
+        "take_turns",
+        lambda contestants, seconds: {
+            name: SimpleNamespace(median=0.003 if name.startswith("training") else 0.001)
+            for name in contestants
+        },
+    )
+    found = TaskStudy(ECHO).costs({"gru": 3})["gru"]
+    assert found.training == pytest.approx(3 * 1000 / steps)
+    assert found.inference == pytest.approx(1000 / steps)
 
 
 def test_a_diverged_run_is_part_of_the_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

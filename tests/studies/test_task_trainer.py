@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from peephole.studies.compare import task_trainer
 from peephole.studies.compare.contenders import CONTENDERS, choose, layer_parameters, matched_size, sizes_of
 from peephole.studies.compare.study import Stopped
 from peephole.studies.compare.task_network import TaskNetwork, loss_of, task_parameters
-from peephole.studies.compare.task_trainer import Learnt, Point, learn
+from peephole.studies.compare.task_trainer import Learnt, Point, Score, learn
 from peephole.studies.tasks import make_task
 from support.echo_task import ECHO
 
@@ -96,6 +97,82 @@ def test_the_seed_decides_every_bit_and_the_callers_generator_is_left_alone(lear
         assert torch.equal(a, b)
     other = learn(ECHO, CONTENDERS["lstm"], 5, BUDGET, seed=2)
     assert other.curve[0] != learnt.curve[0]
+
+
+def test_lessons_judgements_and_tests_are_of_chance_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing that is learnt is judged by; what is judged by is drawn once; another seed has other numbers and other weights."""
+    drawn: list[tuple[str, int]] = []
+    original = type(ECHO).batch
+
+    def batch(task: Any, size: int, rng: np.random.Generator) -> Any:
+        drawn.append((str(rng.bit_generator.state["state"]), size))
+        return original(task, size, rng)
+
+    monkeypatch.setattr(type(ECHO), "batch", batch)
+    slow = dataclasses.replace(BUDGET, sequences=600, learning_rate=1e-9)
+    starts, states = [], []
+    for seed in (1, 2):
+        drawn.clear()
+        starts.append(learn(ECHO, CONTENDERS["lstm"], 5, slow, seed).start)
+        assert [size for _, size in drawn] == [task_trainer.JUDGED] + [BUDGET.batch] * 30 + [256] * 10
+        states.append({state for state, _ in drawn})
+        assert len(states[-1]) == len(drawn)
+    assert not states[0] & states[1]
+    first, second = ([p.detach() for p in network.parameters()] for network in starts)
+    assert not any(torch.equal(a, b) for a, b in zip(first, second, strict=True) if a.ndim == 2)
+
+
+def test_a_judgement_has_the_mean_loss_since_the_one_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    losses: list[float] = []
+    original = task_trainer.take_step
+
+    def take_step(*arguments: Any) -> float:
+        losses.append(original(*arguments))
+        return losses[-1]
+
+    monkeypatch.setattr(task_trainer, "take_step", take_step)
+    found = learn(ECHO, CONTENDERS["lstm"], 5, dataclasses.replace(BUDGET, learning_rate=1e-3), 1)
+    assert len(found.curve) > 2
+    for k, point in enumerate(found.curve):
+        assert point.loss == pytest.approx(np.mean(losses[10 * k : 10 * (k + 1)]))
+
+
+def test_the_score_is_that_of_the_last_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A network that is judged right, fails the test and learns on is tested again at the end."""
+    scores: list[Score] = []
+
+    def failed(*arguments: Any) -> Score:
+        scores.append(Score(0.001 * len(scores), 1.0, 1))
+        return scores[-1]
+
+    monkeypatch.setattr(task_trainer, "test", failed)
+    found = learn(ECHO, CONTENDERS["lstm"], 5, dataclasses.replace(BUDGET, sequences=1410), seed=1)
+    assert found.ending == "budget"
+    assert found.curve[-1].right >= ECHO.needed
+    assert len(scores) > 1
+    assert found.score is scores[-1]
+    assert len(scores) == 1 + sum(point.right >= ECHO.needed for point in found.curve)
+
+
+def test_a_step_is_no_longer_than_the_clipped_gradient() -> None:
+    torch.manual_seed(0)
+    task = make_task("adding", length=20)
+    network = TaskNetwork(task, CONTENDERS["lstm"], 6, "orthogonal")
+    with torch.no_grad():
+        network.head.weight.mul_(1000)
+    before = torch.cat([p.detach().flatten().clone() for p in network.parameters()]).double()
+    optimizer = torch.optim.SGD(network.parameters(), lr=1.0)
+    task_trainer.take_step(task, network, optimizer, task.batch(9, np.random.default_rng(0)))
+    after = torch.cat([p.detach().flatten() for p in network.parameters()]).double()
+    assert float((after - before).norm()) == pytest.approx(1.0, rel=1e-3)
+
+
+def test_a_task_whose_test_is_fixed_is_tested_once() -> None:
+    task = make_task("count", length=4)
+    assert task.test_is_fixed
+    network = TaskNetwork(task, CONTENDERS["lstm"], 6, "orthogonal")
+    whole = task.test(task_trainer.TESTED, np.random.default_rng(0))
+    assert task_trainer.test(task, network, np.random.default_rng(1)).n == len(whole.lengths)
 
 
 def test_a_budget_that_is_spent() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -237,6 +238,22 @@ def test_a_gate_is_called_by_what_it_does_and_not_by_its_letter() -> None:
     )
     assert data["verdict"] is None
     assert [word["text"] for word in data["words"]] == ["1", "2", "3", "4", "5", "6"]
+
+
+class Swinging(Cell):
+    """A cell whose state is halved and changes its sign at each step."""
+
+    gates, states = ("n",), ("h",)
+
+    def step(self, pre: Any, prev: Any) -> Step:
+        return Step(h=tanh(pre.n) - prev.h / 2)
+
+
+def test_what_is_carried_with_the_other_sign_is_there_all_the_same() -> None:
+    (track,) = page_data(trace(nn.Recurrent(Swinging(), 3, 4), torch.randn(6, 3)))["tracks"]
+    assert track["belt"] is not None
+    expected = np.triu(0.5 ** np.maximum(np.arange(6) - np.arange(6)[:, None], 0))
+    np.testing.assert_allclose(unpack(track["belt"]["parcels"]["share"]), expected, atol=1 / 509)
 
 
 class Tangled(Cell):

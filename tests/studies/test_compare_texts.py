@@ -208,3 +208,25 @@ def test_an_interval_stays_within_what_can_be() -> None:
     assert found["accuracy"]["error"] == pytest.approx(0.25)
     assert found["accuracy"]["interval"] == pytest.approx([0.75 - 1.96 * 0.25, 1.0], abs=1e-3)
     assert found["log_loss"]["interval"][0] == 0.0
+
+
+def test_scores_of_each_contender_by_hand() -> None:
+    """The LSTM from seeds 1 and 2, the GRU from 2 and, diverged, from 3: four texts, of which they share one seed."""
+    runs = {
+        "lstm": [run(1, "1100", [0.1, 0.2, 0.3, 0.4]), run(2, "1110", [0.2, 0.2, 0.4, 0.4])],
+        "gru": [run(2, "1111", [0.1] * 4), run(3, "0", [9.0], "diverged")],
+    }
+    found = text_scores(runs)
+    lstm, gru = found["lstm"], found["gru"]
+    assert (lstm["diverged"], gru["diverged"]) == (0, 1)
+    assert (lstm["minutes"], gru["accuracies"]) == (1.0, [1.0])
+    # By seed 0.5 and 0.75, 0.25 and 0.3: deviations of 0.25 / √2 and 0.05 / √2, which two seeds halve once more. By text 1, 1,
+    # 0.5, 0 and 0.15, 0.2, 0.35, 0.4.
+    assert lstm["accuracy"]["value"] == pytest.approx(0.625)
+    assert lstm["accuracy"]["error"] == pytest.approx(math.hypot(math.sqrt(0.6875 / 3) / 2, 0.125))
+    assert lstm["log_loss"]["value"] == pytest.approx(0.275)
+    assert lstm["log_loss"]["error"] == pytest.approx(math.hypot(math.sqrt(0.0425 / 3) / 2, 0.025))
+    less = gru["less_reference"]
+    assert less["seeds"] == [2]
+    assert less["accuracy"]["value"] == pytest.approx(1 - 0.75)
+    assert less["log_loss"]["value"] == pytest.approx(0.1 - 0.3)

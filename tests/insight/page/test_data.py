@@ -132,6 +132,16 @@ def test_scores_verdict_words_and_text() -> None:
     }
 
 
+def test_what_stands_before_a_word_is_told_from_the_first_one_on() -> None:
+    words = page_data(None, explain(small_classifier(), " \n\n good  bad\nfilm!", method="conveyor"))["words"]
+    assert [(word["before"], word["text"]) for word in words] == [
+        ("\n\n", "good"),
+        (" ", "bad"),
+        ("\n", "film"),
+        ("", "!"),
+    ]
+
+
 @pytest.mark.parametrize("method", [method.name for method in methods()])
 def test_what_is_pushed_from_where_by_which_method(method: str) -> None:
     found = explain(small_classifier(), TEXT, method=method, faithfulness=False)

@@ -80,6 +80,8 @@ def test_the_gradient_is_that_of_the_two_best_outputs() -> None:
         readout[2, unit] += 0.5
         found = memory_of_layer(layer, x, [4], readout)
         assert found.survival == pytest.approx([keep[unit] ** k for k in range(4)], rel=1e-3)
+        lives = [math.log(0.5) / math.log(keep[unit]) for unit in (1, 0)]  # the shortest first
+        assert found.memory_half_lives == pytest.approx(lives, rel=1e-3)
 
 
 def test_an_lstm_hands_gradients_on_in_its_cell() -> None:
@@ -129,11 +131,34 @@ def test_a_classifier_that_pools_in_both_directions(texts: list[str]) -> None:
     assert len(found.memory_half_lives) == 2 * 2 * 5
 
 
+def test_what_all_ways_of_pooling_read_is_put_at_the_last_step(texts: list[str]) -> None:
+    """A mean over T steps hands each a Tth, the whole once more: as if the last state alone were read by both weights."""
+    tokenizer = Tokenizer.train(texts, vocabulary=280)
+    sizes: dict[str, Any] = {
+        "vocabulary": tokenizer.vocabulary_size,
+        "labels": ["bad", "good"],
+        "embedding": 6,
+        "hidden_size": 5,
+        "head": 0,
+        "bidirectional": False,
+    }
+    both = ModelConfig.default(pooling=("mean", "last"), **sizes)
+    torch.manual_seed(3)
+    weights = ClassifierModule(both).export()
+    alone = dict(weights)
+    alone["output.weight"] = weights["output.weight"][:, :5] + weights["output.weight"][:, 5:]
+    last = Classifier(ModelConfig.default(pooling=("last",), **sizes), tokenizer, alone)
+    found = memory_of_classifier(Classifier(both, tokenizer, weights), texts)
+    assert found.survival == pytest.approx(memory_of_classifier(last, texts).survival, rel=2e-3)
+
+
 def test_numbers_and_curves() -> None:
     assert rounded([1 / 3, math.nan, math.inf, 0.0]) == [0.3333, None, None, 0.0]
     assert median_curve([]) == []
     assert median_curve([[1.0, 0.2, None], [1.0, 0.4, 0.1]]) == [1.0, 0.3, None]
     assert median_curve([[1.0], [1.0], [1.0, 0.5]]) == [1.0]  # one of three is too few
+    assert median_curve([[1.0], [1.0, 0.5]]) == [1.0, 0.5]  # half of them are enough
+    assert median_curve([[1.0, 0.1], [1.0, 0.2], [1.0, 0.9]]) == [1.0, 0.2]
     assert survival_half_life([1.0, 2**-0.5, 0.5]) == pytest.approx(2.0, rel=1e-3)
     assert survival_half_life([1.0, 1.0]) is None
     assert survival_half_life([]) is None

@@ -27,7 +27,7 @@ from peephole.studies.compare.study import Cost, Stopped, Study
 from peephole.studies.compare.task_study import TaskStudy, measured
 from peephole.studies.compare.task_trainer import learn
 from peephole.studies.compare.wording import columns, table, title
-from peephole.studies.measures import numbers
+from peephole.studies.measures import rounded
 from support.echo_task import ECHO
 
 # A comparison without any training
@@ -431,8 +431,8 @@ def test_a_run_is_that_of_its_seed_and_is_measured_before_and_after() -> None:
     for seed, run in zip((1, 2), runs, strict=True):
         learnt = learn(ECHO, CONTENDERS["lstm"], 5, budget, seed)
         assert run["right"] == learnt.score.right
-        assert run["curve"]["right"] == numbers([point.right for point in learnt.curve])
-        assert run["curve"]["loss"] == numbers([point.loss for point in learnt.curve])
+        assert run["curve"]["right"] == rounded([point.right for point in learnt.curve])
+        assert run["curve"]["loss"] == rounded([point.loss for point in learnt.curve])
         batch = ECHO.batch(64, np.random.default_rng([seed, 3]))
         for key, network in (("memory_at_start", learnt.start), ("memory", learnt.network)):
             assert run[key] == measured(network, batch).to_json()

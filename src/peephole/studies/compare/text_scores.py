@@ -34,7 +34,9 @@ def text_scores(runs: Mapping[str, Sequence[Run]]) -> dict[str, dict[str, Any]]:
             continue
         for key, values, deviation in zip(_NAMES, numbers[name], deviations, strict=True):
             mean = mean_of(values, deviation)
-            low, high = np.clip(mean.interval, 0, _MOST[key]).tolist()  # a normal law reaches beyond what can be
+            low, high = np.clip(
+                mean.interval, 0, _MOST[key]
+            ).tolist()  # a normal law reaches beyond what can be
             found[name][key] = mean.to_json() | {"interval": [low, high]}
         found[name]["accuracies"] = [run["accuracy"] for run in fine[name]]
         found[name]["minutes"] = float(np.mean([run["seconds"] for run in fine[name]])) / 60

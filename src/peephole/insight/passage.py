@@ -119,7 +119,6 @@ class Passage:
         d_outputs: Array | None = None,
         d_last: Mapping[str, Array] | None = None,
         wanted: Sequence[str] = (),
-        d_states: States | None = None,
     ) -> Back:
         """Go back through the layers.
 
@@ -127,7 +126,6 @@ class Passage:
             d_outputs: the number's gradient in `outputs`; None: zeros.
             d_last: its gradients in the final h of tracks, track → `[N, P]`, in sorted order.
             wanted: names of values in whose every step the gradient is asked for, such as `"c"`; of each track those it has.
-            d_states: its gradients in other final states, track → name → `[N, H]`.
         """
         values: dict[str, Array] = {}
         states: dict[str, Array] = {}
@@ -144,10 +142,9 @@ class Passage:
                 at += width
                 asked = [f"value.{name}" for name in wanted if name in track.cell.values]
                 starts = [f"state.{name}" for name in track.cell.states]
-                d_state = dict((d_states or {}).get(track.name, {}))
-                if d_last and track.name in d_last:
-                    d_state["h"] = d_state.get("h", 0) + d_last[track.name]
-                outside[track.name] = self.with_last(own, d_state.get("h"), track.reverse)
+                d_h = (d_last or {}).get(track.name)
+                d_state = {} if d_h is None else {"h": d_h}
+                outside[track.name] = self.with_last(own, d_h, track.reverse)
                 found = self._recordings[track.name].backward(own, d_state, wanted=["rows", *starts, *asked])
                 below += found["rows"]
                 values |= {f"{track.name}.{name[6:]}": found[name] for name in asked}

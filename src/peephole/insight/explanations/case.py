@@ -73,7 +73,7 @@ class Case:
         """Return the number `[N]` that outputs `[N, C]` give."""
         return outputs.astype(np.float64) @ self.weights
 
-    def outputs_of(self, selections: Sequence[Integers]) -> Array:
+    def outputs_of(self, selections: Iterable[Integers]) -> Array:
         """Return the outputs `[N, C]` for selections of the rows; a few of them at a time are run."""
         made = [self.run_again(part) for part in _portions(selections)]
         return np.concatenate(made) if made else np.zeros((0, len(self.weights)))
@@ -83,14 +83,12 @@ class Case:
         for part in _portions(rows):
             yield from self.differentiate(part)
 
-    def without(self, deleted: Iterable[Integers]) -> list[Integers]:
-        """Return the positions of the rows that are left without some words `[…]`, for each selection of words."""
-        left: list[Integers] = []
+    def without(self, deleted: Iterable[Integers]) -> Iterator[Integers]:
+        """Yield the positions of the rows that are left without some words `[…]`, for each selection of words."""
         for words in deleted:
             gone = np.zeros(len(self.spans), np.bool_)
             gone[words] = True
-            left.append(np.flatnonzero(~gone[self._word_of]))
-        return left
+            yield np.flatnonzero(~gone[self._word_of])
 
     @functools.cached_property
     def _word_of(self) -> Integers:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 import numpy as np
 
 from peephole.insight.explanations.attribution import Attribution
 from peephole.insight.explanations.case import Case
 from peephole.insight.explanations.units import grouped, spread, units_of
+from peephole.ops.sequences import Integers
 
 MOST_ORDERS, LEAST_ORDERS = 32, 4
 _TOKENS = 30_000  # that are run in all, where the fewest orders do not take more
@@ -34,24 +37,24 @@ def shapley(case: Case, *, orders: int | None = None, seed: int = 0) -> Attribut
     count = orders or int(np.clip(2 * _TOKENS // (max(1, len(units)) * steps), LEAST_ORDERS, MOST_ORDERS))
     rng = np.random.default_rng(seed)
     drawn = [rng.permutation(len(units)) for _ in range((count + 1) // 2)]
-    drawn = [order for one in drawn for order in (one, one[::-1])][:count]
-    total, square = np.zeros(len(units)), np.zeros(len(units))
-    value = base = 0.0
-    for order in drawn:
-        gone = [order[:end] for end in range(len(order) + 1)]
-        words_gone = [
-            np.concatenate([units[unit] for unit in one.tolist()]) if len(one) else order[:0] for one in gone
-        ]
-        numbers = case.number(case.outputs_of(case.without(words_gone)))
-        value, base = float(numbers[0]), float(numbers[-1])
-        lost = np.zeros(len(units))
-        lost[order] = numbers[:-1] - numbers[1:]
-        total, square = total + lost, square + lost * lost
-    mean = total / count
-    scores = spread(mean, units, words)
-    error = np.sqrt(np.maximum(square / count - mean * mean, 0.0) / max(1, count - 1))
+    drawn = np.array([order for one in drawn for order in (one, one[::-1])][:count])
+    # Of all orders together, so that many texts of like length are run side by side.
+    left = case.without(gone for order in drawn for gone in _deleted_one_by_one(units, order))
+    numbers = case.number(case.outputs_of(left)).reshape(count, len(units) + 1)
+    lost = np.zeros((count, len(units)))
+    np.put_along_axis(lost, drawn, numbers[:, :-1] - numbers[:, 1:], axis=1)
+    value, base = float(numbers[0, 0]), float(numbers[0, -1])
+    scores = spread(lost.mean(axis=0), units, words)
+    error = lost.std(axis=0) / np.sqrt(max(1, count - 1))
     note = (
         f"{count} orders of deleting; standard error of a score {float(error.max(initial=0.0)):.2g} at most"
     )
     gap = value - base - float(scores.sum())
     return Attribution(value, scores, base, gap, note=note + grouped(units, words))
+
+
+def _deleted_one_by_one(units: Sequence[Integers], order: Integers) -> Iterator[Integers]:
+    """The words that are gone before any, after the first, … and after all units of an order are deleted."""
+    words = np.concatenate([order[:0], *(units[unit] for unit in order.tolist())])
+    for end in np.cumsum([0, *(len(units[unit]) for unit in order.tolist())]).tolist():
+        yield words[:end]

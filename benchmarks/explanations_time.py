@@ -1,4 +1,4 @@
-"""How long each method takes, for `explanations.py`: a 60-word text, on one thread."""
+"""How long each method takes, for `explanations.py`: a 60-word text, on one thread; and tracing a text of 400 words."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from peephole import trace
 from peephole.classifier import Classifier
 from peephole.insight.explanations import methods
 from peephole.insight.explanations.explain import explain
@@ -21,7 +22,7 @@ SIXTY = (
 
 
 def times(model: Classifier, repeats: int = 9) -> dict[str, Any]:
-    """Median milliseconds of each method's scores, then with faithfulness, and with the tree of phrases."""
+    """Median milliseconds of each method's scores, then with faithfulness, and with the tree of phrases; and of a trace."""
     result: dict[str, Any] = {
         "words": len(model.tokenizer.words(SIXTY)),
         "tokens": len(model.tokenizer.encode(SIXTY)),
@@ -36,6 +37,9 @@ def times(model: Classifier, repeats: int = 9) -> dict[str, Any]:
                     lambda name=each.name: explain(model, SIXTY, method=name), repeats
                 ),
             }
+        text = " ".join([SIXTY] * 7)
+        text = text[: model.tokenizer.words(text)[399].stop]
+        result["trace_of_400_words"] = median(lambda: trace(model, text), repeats)
         result["with_phrases"] = median(
             lambda: explain(model, SIXTY, faithfulness=False, phrases=True), repeats
         )

@@ -15,8 +15,9 @@ import numpy as np
 from explanations_methods import contenders
 from peephole.classifier import Classifier
 from peephole.insight.explanations import Case
-from peephole.insight.explanations.cases import case_of_text
+from peephole.insight.explanations.cases import case_of_text, chosen_label
 from peephole.insight.explanations.faithfulness import deletions, faithfulness
+from peephole.insight.texts import Reading
 
 DATA = Path(os.environ.get("PEEPHOLE_DATA", ""))
 MEASURES = ("comprehensiveness", "sufficiency", "area")
@@ -43,9 +44,9 @@ def digest(text: str) -> int:
 
 def case_of(model: Classifier, text: str) -> Case:
     """A text's case, for the label that the model gives it."""
-    ids, words = model.tokenizer.encode(text), model.tokenizer.words(text)
-    best, other = np.argsort(-model.logits([ids])[0], kind="stable")[:2].tolist()
-    return case_of_text(model, ids, np.array([[word.first, word.end] for word in words]), best, other)
+    reading = Reading.of(model, text)
+    best, other = chosen_label(model.labels, model.logits([reading.ids])[0], None)
+    return case_of_text(model, reading.ids, reading.spans, best, other)
 
 
 def on_texts(model: Classifier, name: str, count: int) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from peephole.files import as_json
+from peephole.files import write_json
 from peephole.studies.bench.machine import command_line, machine, today, versions
 from peephole.studies.compare.comparison import Listener, Plan, compare
 from peephole.studies.compare.contenders import CONTENDERS, USUAL, choose, sizes_of
@@ -84,7 +84,7 @@ def main() -> None:
         )
         document["tasks"].append(compare(study, plan, Lines()))
         if asked.json:
-            asked.json.write_text(as_json(document), encoding="utf-8")
+            write_json(PROGRAM, asked.json, document)
     print(tables(document))
 
 
@@ -121,7 +121,7 @@ def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--tasks", nargs="+", default=list(SUITE), help="all by default")
     parser.add_argument("--contenders", nargs="+", default=list(USUAL))
     parser.add_argument("--work", type=Path, help="folder of the comparisons and their finished runs")
-    parser.add_argument("--json", type=Path, help="file for the results")
+    parser.add_argument("--json", type=Path, help="file for the results; it is replaced")
     parser.add_argument("--tune", nargs="+", metavar="TASK", help="try rates and first weights instead")
     parser.add_argument("--rates", nargs="+", type=float, default=list(RATES), help="to try")
     parser.add_argument("--sequences", type=int, help="at most, to tune with; the task's by default")

@@ -58,3 +58,8 @@ def test_every_command_in_a_document_can_be_parsed(command: str) -> None:
     name, *arguments = shlex.split(command)[1:]
     program = typer.main.get_command(app)
     program.commands[name].make_context(name, arguments)  # parses, and runs nothing
+
+
+def test_no_page_waits_for_a_number() -> None:
+    for page in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:
+        assert not re.search(r"^@[A-Z]+@$", page.read_text(encoding="utf-8"), flags=re.M), page.name

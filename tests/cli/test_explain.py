@@ -205,7 +205,7 @@ def test_the_help_names_every_method_the_default_first() -> None:
         (("good", "--top", "3"), "explain: --top is for several texts; got one text"),
         (
             ("good", "--text-column", "review"),
-            "explain: --text-column is for files, and every argument is a text",
+            "explain: --text-column is for files; got text",
         ),
     ],
 )

@@ -43,7 +43,7 @@ Model = Annotated[
     ),
 ]
 AsText = Annotated[
-    bool, typer.Option("--text", help="Take every argument for a text, even if a file has that name")
+    bool, typer.Option("--text", help="Take what is given for text, even if a file has that name")
 ]
 Dev = Annotated[
     list[str] | None,

@@ -42,7 +42,7 @@ def is_source(argument: str, where: str) -> bool:
 
 
 def refuse_reading(reading: Mapping[str, object], where: str) -> None:
-    """Refuse options of reading where every argument is a text, all at once.
+    """Refuse options of reading where what is given are texts, all at once.
 
     Args:
         reading: parameter → its value, empty where the option was not given.
@@ -53,4 +53,4 @@ def refuse_reading(reading: Mapping[str, object], where: str) -> None:
     """
     named = ", ".join("--" + name.replace("_", "-") for name, value in reading.items() if value)
     if named:
-        raise OptionError(f"{where}: {named} is for files, and every argument is a text")
+        raise OptionError(f"{where}: {named} is for files; got text")

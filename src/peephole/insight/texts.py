@@ -11,6 +11,7 @@ from peephole.classifier.pieces import Word
 from peephole.classifier.prediction import softmax
 from peephole.classifier.tokenizer import Ids
 from peephole.insight.network import Array
+from peephole.ops.sequences import Integers
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,6 +62,11 @@ class Reading:
         pieces, words = classifier.tokenizer.cut(text)
         ids = np.array([piece.id for piece in pieces], np.int32)
         return Reading(text, ids, tuple(words), tuple(piece.text for piece in pieces))
+
+    @property
+    def spans(self) -> Integers:
+        """`[W, 2]` first token of each word and the one after its last."""
+        return np.array([[word.first, word.end] for word in self.words], np.int64).reshape(-1, 2)
 
     def answered(self, classifier: Classifier, logits: Array) -> TracedText:
         """Return it with the logits `[C]` that the classifier gave it."""

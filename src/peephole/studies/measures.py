@@ -123,14 +123,15 @@ def _memory(seen: Trace, d_last: Mapping[str, Array]) -> Memory:
 def rounded(values: npt.ArrayLike) -> Numbers:
     """Return numbers for JSON, with four digits that count; None for what is not finite.
 
-    >>> rounded([0.123456, math.inf, 12345.6])
-    [0.1235, None, 12350.0]
+    >>> rounded([0.123456, math.inf, 12345.6, 1.7976931348623157e308])
+    [0.1235, None, 12350.0, None]
     """
     return [_finite(float(value)) for value in np.asarray(values)]
 
 
 def _finite(value: float) -> float | None:
-    return float(f"{value:.4g}") if math.isfinite(value) else None
+    found = float(f"{value:.4g}")  # the largest numbers are rounded up to infinity
+    return found if math.isfinite(found) else None
 
 
 def median_curve(curves: Sequence[Numbers]) -> Numbers:

@@ -380,3 +380,14 @@ def test_what_an_empty_conveyor_shows_is_nobodys() -> None:
     moved = case_of_rows(layer, case.reader, rows(), [1.0])  # type: ignore[arg-type]
     assert conveyed(moved).base == pytest.approx(H / 2, abs=1e-10)
     assert conveyed(moved).scores.sum() + H / 2 == pytest.approx(moved.value, abs=1e-10)
+
+
+@pytest.mark.parametrize("method", [method.name for method in methods()])
+@pytest.mark.parametrize("statistic", ["last", "max", "mean"])
+def test_of_no_steps_there_is_the_base_alone(method: str, statistic: str) -> None:
+    layer = layer_of(cells.LSTM(), bidirectional=True)
+    case = case_of_rows(layer, head_of(2 * H, "tanh", (statistic,)), rows()[:0], [1.0, -1.0])
+    found = attribute(case, method)
+    assert found.scores.shape == (0,)
+    assert found.value == pytest.approx(case.value)
+    assert found.base in (None, pytest.approx(case.value))

@@ -83,8 +83,7 @@ def _case(model: Classifier, text: str, target: str | None) -> tuple[TracedText,
     reading = Reading.of(model, text)
     logits = model.logits([reading.ids])[0]
     position, other = chosen_label(model.labels, logits, target)
-    spans = np.array([[word.first, word.end] for word in reading.words], np.int64).reshape(-1, 2)
-    case = case_of_text(model, reading.ids, spans, position, other)
+    case = case_of_text(model, reading.ids, reading.spans, position, other)
     return reading.answered(model, logits), case, (model.labels[position], model.labels[other])
 
 

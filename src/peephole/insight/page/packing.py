@@ -82,10 +82,13 @@ def short(number: float | None) -> float | None:
     """Return a number with five significant digits; None for none, and for one that is not finite, which JSON cannot hold.
 
     Example:
-        >>> short(0.123456789), short(float("inf"))
-        (0.12346, None)
+        >>> short(0.123456789), short(float("inf")), short(1.7976931348623157e308)
+        (0.12346, None, None)
     """
-    return None if number is None or not math.isfinite(number) else float(f"{number:.5g}")
+    found = (
+        math.nan if number is None else float(f"{number:.5g}")
+    )  # the largest numbers are rounded up to infinity
+    return found if math.isfinite(found) else None
 
 
 def shorts(numbers: Iterable[float]) -> list[float | None]:

@@ -30,8 +30,6 @@ def conveyed(case: Case) -> Attribution:
     Source: Du, Liu, Yang, Ji & Hu, "On attribution of recurrent neural network predictions via additive decomposition" (WWW
         2019), eq. 9 for a GRU. We differ for the LSTM, where they divide by the output gate of the step before, which may be 0.
     """
-    if not case.steps:
-        return Attribution(case.value, np.zeros(len(case.spans)), case.value, 0.0, note="no steps")
     readout, passage = case.readout, case.passage
     weights, base = case.weights, 0.0
     for linear, before, after in zip(

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 
-import numpy as np
-
 from peephole.classifier import Classifier
 from peephole.classifier.texts import checked
 from peephole.errors import OptionError, check_choice
@@ -62,10 +60,6 @@ def explain(
     check_choice("explain", "method", method, ("auto", *METHODS))
     traced, case, names = _case(model, checked(text, "explain: text"), target)
     name = default_for(case) if method == "auto" else method
-    if not len(case.spans):
-        value = float(case.number(traced.logits[None])[0])
-        nothing = Attribution(value, np.zeros(0), value, 0.0 if METHODS[name].sums else None, note="no words")
-        return _explanation(traced, name, names, nothing)
     too_long = METHODS[name].traced and case.steps > MOST_TRACED_TOKENS
     found = attribute(case, LONG if too_long else name)
     if too_long:

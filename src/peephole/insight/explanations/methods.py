@@ -105,6 +105,9 @@ def default_for(case: Case) -> str:
 
 def attribute(case: Case, method: str) -> Attribution:
     """Return a method's scores for a case; see `METHODS` for the names. Sums are in float64."""
+    if not len(case.spans):  # nothing to share out: all of the number is the base
+        gap = 0.0 if METHODS[method].sums else None
+        return Attribution(case.value, np.zeros(0), case.value, gap, note="no words")
     found = METHODS[method].run(case)
     assert found.scores.dtype == np.float64
     return found

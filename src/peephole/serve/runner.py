@@ -1,0 +1,143 @@
+"""`Runner`: a thread that works through what waits, as much at once as fits."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from typing import Generic, TypeVar
+
+from peephole.ops import limit_threads
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+@dataclasses.dataclass(eq=False)
+class _Job(Generic[Item, Result]):
+    """Items that came together; `results` fills up, and the last one answers `future`."""
+
+    items: Sequence[Item]
+    costs: Sequence[int]
+    future: Future[list[Result]]
+    results: dict[int, Result] = dataclasses.field(default_factory=dict)
+    failed: bool = False
+
+
+_Place = tuple[_Job[Item, Result], int]  # a job and the position of one of its items
+
+
+class Runner(Generic[Item, Result]):
+    """Runs a function in a thread of its own over what waits, in the order of arrival.
+
+    Whenever the thread becomes free it takes all that waits, as far as the costs fit; it never waits for more to come. What a
+    cancelled future asked for is left out.
+
+    Args:
+        name: of the thread.
+        work: takes items and returns as many results, in order.
+        most: the most that the items of one call may cost together; an item that costs more runs alone.
+        threads: the most threads that a call of `work` may use; None: no limit.
+        seen: is told of each call how many items it had and what they cost together.
+
+    Example:
+        >>> runner = Runner("squares", lambda numbers: [n * n for n in numbers], most=100)
+        >>> runner.submit([1, 2, 3], [1, 1, 1]).result()
+        [1, 4, 9]
+        >>> runner.close()
+    """
+
+    def __init__(
+        self,
+        name: str,
+        work: Callable[[list[Item]], Sequence[Result]],
+        *,
+        most: int,
+        threads: int | None = None,
+        seen: Callable[[int, int], None] | None = None,
+    ) -> None:
+        self._work, self._most, self._threads, self._seen = work, most, threads, seen
+        self._waiting: deque[_Place[Item, Result]] = deque()
+        self._changed = threading.Condition()
+        self._closing = False
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+
+    def submit(self, items: Sequence[Item], costs: Sequence[int]) -> Future[list[Result]]:
+        """Return the future of the results for `items`, each with what it costs; cancelling it takes away what still waits.
+
+        Raises:
+            RuntimeError: the runner is closed.
+        """
+        future: Future[list[Result]] = Future()
+        if not items:
+            future.set_result([])
+            return future
+        job = _Job(items, costs, future)
+        with self._changed:
+            if self._closing:
+                raise RuntimeError("Runner.submit: must not be called after close")
+            self._waiting.extend((job, n) for n in range(len(items)))
+            self._changed.notify()
+        return future
+
+    def close(self) -> None:
+        """Finish what waits, and end the thread."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while batch := self._next():
+            if self._threads is None:
+                self._answer(batch)
+            else:
+                with limit_threads(self._threads):
+                    self._answer(batch)
+
+    def _next(self) -> list[_Place[Item, Result]]:
+        """Wait for something to do, and take as much as fits; nothing once the runner is closed and all is done."""
+        with self._changed:
+            while True:
+                batch: list[_Place[Item, Result]] = []
+                cost = 0
+                while self._waiting:
+                    job, n = self._waiting[0]
+                    if job.failed or job.future.cancelled():
+                        self._waiting.popleft()
+                        continue
+                    if batch and cost + job.costs[n] > self._most:
+                        break
+                    batch.append(self._waiting.popleft())
+                    cost += job.costs[n]
+                if batch or self._closing:
+                    return batch
+                self._changed.wait()
+
+    def _answer(self, batch: list[_Place[Item, Result]]) -> None:
+        try:
+            results = self._work([job.items[n] for job, n in batch])
+        except Exception as error:  # noqa: BLE001 (raised again where the answer is waited for)
+            self._fail(batch, error)
+            return
+        if self._seen is not None:
+            self._seen(len(batch), sum(job.costs[n] for job, n in batch))
+        for (job, n), result in zip(batch, results, strict=True):
+            job.results[n] = result
+            if len(job.results) == len(job.items) and job.future.set_running_or_notify_cancel():
+                job.future.set_result([job.results[k] for k in range(len(job.items))])
+
+    def _fail(self, batch: list[_Place[Item, Result]], error: Exception) -> None:
+        """Give each job its own error: one whose item cannot be run must not take others with it."""
+        jobs = dict.fromkeys(job for job, _ in batch)
+        if len(jobs) > 1:
+            for one in jobs:
+                self._answer([(job, n) for job, n in batch if job is one])
+            return
+        (job,) = jobs
+        job.failed = True
+        if job.future.set_running_or_notify_cancel():
+            job.future.set_exception(error)

@@ -1,0 +1,105 @@
+"""The thread that works through what waits: what it takes at once, what it leaves out, and what an error reaches."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import CancelledError
+
+import pytest
+
+from peephole.serve.runner import Runner
+from support.gated_work import GatedWork
+
+
+@pytest.fixture
+def work() -> Iterator[GatedWork]:
+    made = GatedWork()
+    yield made
+    made.open()
+
+
+def test_what_waits_while_the_thread_is_busy_runs_together_and_in_order(work: GatedWork) -> None:
+    runner = Runner("test", work, most=100)
+    first = runner.submit(["a"], [1])
+    work.wait_until_busy()  # everything from here on arrives while the thread is busy
+    others = [runner.submit([letter], [1]) for letter in "bcd"]
+    work.open()
+    assert [future.result() for future in [first, *others]] == [["A"], ["B"], ["C"], ["D"]]
+    runner.close()
+    assert work.batches == [["a"], ["b", "c", "d"]]
+
+
+def test_a_batch_ends_where_the_cost_would_pass_the_cap_and_a_dear_item_runs_alone(work: GatedWork) -> None:
+    seen: list[tuple[int, int]] = []
+    runner = Runner("test", work, most=10, seen=lambda count, cost: seen.append((count, cost)))
+    first = runner.submit(["x"], [1])
+    work.wait_until_busy()
+    rest = runner.submit(["a", "b", "c", "huge", "d"], [4, 6, 1, 50, 1])
+    work.open()
+    assert rest.result() == ["A", "B", "C", "HUGE", "D"]
+    assert first.result() == ["X"]
+    runner.close()
+    assert work.batches == [["x"], ["a", "b"], ["c"], ["huge"], ["d"]]
+    assert seen == [(1, 1), (2, 10), (1, 1), (1, 50), (1, 1)]
+
+
+def test_what_was_cancelled_while_it_waited_never_runs(work: GatedWork) -> None:
+    runner = Runner("test", work, most=100)
+    first = runner.submit(["a"], [1])
+    work.wait_until_busy()
+    gone, kept = runner.submit(["b"], [1]), runner.submit(["c"], [1])
+    assert gone.cancel()
+    work.open()
+    assert (first.result(), kept.result()) == (["A"], ["C"])
+    with pytest.raises(CancelledError):
+        gone.result()
+    runner.close()
+    assert work.batches == [["a"], ["c"]]
+
+
+def test_what_is_cancelled_while_it_runs_answers_nobody_and_the_rest_of_it_is_left_out(
+    work: GatedWork,
+) -> None:
+    runner = Runner("test", work, most=1)
+    gone = runner.submit(["a", "b"], [1, 1])
+    work.wait_until_busy()
+    assert gone.cancel()
+    kept = runner.submit(["c"], [1])
+    work.open()
+    assert kept.result() == ["C"]
+    runner.close()
+    assert work.batches == [["a"], ["c"]]
+
+
+def test_an_item_that_cannot_be_run_fails_alone(work: GatedWork) -> None:
+    runner = Runner("test", work, most=100)
+    first = runner.submit(["a"], [1])
+    work.wait_until_busy()
+    good, bad, also_good = runner.submit(["b"], [1]), runner.submit(["fails"], [1]), runner.submit(["c"], [1])
+    work.open()
+    assert [future.result() for future in (first, good, also_good)] == [["A"], ["B"], ["C"]]
+    with pytest.raises(ValueError, match="cannot be run: fails"):
+        bad.result()
+    assert runner.submit(["d"], [1]).result() == ["D"]  # the thread lives on
+    runner.close()
+
+
+def test_closing_finishes_what_waits_and_refuses_more(work: GatedWork) -> None:
+    runner = Runner("test", work, most=1)
+    futures = [runner.submit([letter], [1]) for letter in "abc"]
+    work.wait_until_busy()
+    closing = threading.Thread(target=runner.close)
+    closing.start()
+    work.open()
+    closing.join()
+    assert [future.result(timeout=0) for future in futures] == [["A"], ["B"], ["C"]]
+    with pytest.raises(RuntimeError, match="after close"):
+        runner.submit(["d"], [1])
+
+
+def test_nothing_at_all_is_answered_at_once(work: GatedWork) -> None:
+    runner = Runner("test", work, most=1)
+    assert runner.submit([], []).result(timeout=0) == []
+    runner.close()
+    assert work.batches == []

@@ -14,6 +14,7 @@ COMMANDS = (
     "train",
     "pretrain",
     "convert",
+    "serve",
     "compare",
     "demo",
     "bench",

@@ -17,6 +17,7 @@ EXTRAS = {
     "figures": ("matplotlib",),
     "parquet": ("pyarrow",),
     "hub": ("datasets",),
+    "serve": ("fastapi", "uvicorn", "httptools", "prometheus_client"),
     "bench": ("onnx", "onnxruntime", "jax"),
 }
 

@@ -1,0 +1,99 @@
+"""The models of a server: by name, loaded and tried before anybody asks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from peephole.classifier import Classifier, load
+from peephole.classifier.prediction import softmax
+from peephole.classifier.shipped import DEFAULT
+from peephole.errors import OptionError
+from peephole.serve.batcher import Ids, Row
+
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+class ClassifierScorer:
+    """A classifier as `Batcher` takes it."""
+
+    def __init__(self, classifier: Classifier) -> None:
+        self._classifier = classifier
+
+    def encode(self, texts: list[str]) -> list[Ids]:
+        """Return the ids `[T_n]` of N texts."""
+        return self._classifier.tokenizer.encode_batch(texts)
+
+    def score(self, ids: list[Ids]) -> Sequence[Row]:
+        """Return the probabilities `[C]` of N texts given as ids."""
+        return list(softmax(self._classifier.logits(ids), self._classifier.config.temperature))
+
+
+def sources(models: Sequence[str]) -> dict[str, str | None]:
+    """Return what to load by the name that clients use, the default model first.
+
+    Args:
+        models: names of models of this installation, folders, or NAME=FOLDER; none: the model inside the package.
+
+    Raises:
+        OptionError: a name is not one that an address can hold, or two models have the same.
+
+    Example:
+        >>> sources(["reviews", "runs/tweets", "old=runs/7"])
+        {'reviews': 'reviews', 'tweets': 'runs/tweets', 'old': 'runs/7'}
+    """
+    found: dict[str, str | None] = {}
+    for given in models:
+        name, equals, folder = given.partition("=")
+        source = folder if equals else given
+        name = name if equals else Path(given).resolve().name
+        if not _NAME.fullmatch(name) or not source:
+            raise OptionError(
+                f"serve: a model's name must be 1 to 64 of the letters A-Z a-z 0-9 . _ -; got {name[:80]!r}",
+                hint="give it one: NAME=FOLDER",
+            )
+        if name in found:
+            raise OptionError(
+                f"serve: each model must have a name of its own; got {name!r} for {found[name]} and {source}",
+                hint="give one of them another: NAME=FOLDER",
+            )
+        found[name] = source
+    return found or {DEFAULT: None}
+
+
+def load_models(models: Sequence[str]) -> dict[str, Classifier]:
+    """Load models as `sources` names them, and try each on a text.
+
+    Raises:
+        OptionError: as `sources`, and as `peephole.load`.
+        ModelError: a folder is missing, damaged or hostile, or the model cannot answer.
+    """
+    loaded = {name: load(source) for name, source in sources(models).items()}
+    for classifier in loaded.values():
+        next(classifier.predict(["not bad at all"]))
+    return loaded
+
+
+def described(models: Mapping[str, Classifier]) -> dict[str, Any]:
+    """Return what ``GET /models`` says: nothing of where the models lie."""
+    listed = [
+        {
+            "name": name,
+            "labels": list(model.labels),
+            "layers": [
+                {
+                    "cell": stage.cell,
+                    "units": stage.hidden_size,
+                    "layers": stage.num_layers,
+                    "directions": stage.directions,
+                }
+                for stage in model.config.stages
+                if stage.kind == "recurrent"
+            ],
+            "vocabulary": model.config.vocabulary,
+        }
+        for name, model in models.items()
+    ]
+    return {"default": next(iter(models)), "models": listed}

@@ -1,0 +1,179 @@
+"""What OpenAPI says of bodies and answers: made from the settings and the models, so that it says what is checked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from peephole.classifier import Classifier
+from peephole.serve.bodies import MOST_LABELS
+from peephole.serve.problems import MEDIA_TYPE
+from peephole.serve.settings import Settings
+
+Schema = dict[str, Any]
+
+_TEXT = "Not bad at all."
+_SCORES: list[dict[str, Any]] = [
+    {"label": "positive", "score": 0.93},
+    {"label": "negative", "score": 0.07},
+]
+REASONS = {
+    400: "The body is no JSON",
+    401: "The token is missing or wrong",
+    408: "The body came too slowly",
+    413: "The body is too large",
+    415: "The body is not declared as JSON",
+    422: "The body is JSON of something else, or breaks a limit",
+    500: "The model cannot answer this text",
+    503: "The queue is full; try again",
+    504: "The deadline has passed",
+}
+
+
+def predict_request(settings: Settings, classifiers: dict[str, Classifier]) -> Schema:
+    """The body of ``POST /predict``."""
+    text: Schema = {"type": "string", "maxLength": settings.text_characters}
+    several: Schema = {"type": "array", "items": text, "minItems": 1, "maxItems": settings.request_texts}
+    top_k: Schema = {
+        "type": "integer",
+        "minimum": 1,
+        "maximum": MOST_LABELS,
+        "description": "how many labels, the most probable first; all by default",
+    }
+    fields: Schema = {
+        "inputs": {"anyOf": [text, several], "description": "a text, or a list of texts"},
+        "parameters": _object({"top_k": top_k}),
+        "model": _model(classifiers),
+    }
+    examples = {
+        "one": {"summary": "One text", "value": {"inputs": _TEXT}},
+        "several": {
+            "summary": "Several texts, the best label of each",
+            "value": {"inputs": [_TEXT, "A waste of time."], "parameters": {"top_k": 1}},
+        },
+    }
+    return _body(_object(fields, ["inputs"]), examples)
+
+
+def predict_answer() -> Schema:
+    """The answer of ``POST /predict``."""
+    scores: Schema = {
+        "type": "array",
+        "minItems": 1,
+        "items": _object({"label": {"type": "string"}, "score": _unit()}, ["label", "score"]),
+    }
+    schema: Schema = {"anyOf": [scores, {"type": "array", "items": scores}]}
+    description = "Label and probability, the most probable first; for a list of texts, a list of those"
+    return _answer(description, schema, _SCORES)
+
+
+def explain_request(settings: Settings, classifiers: dict[str, Classifier], methods: Sequence[str]) -> Schema:
+    """The body of ``POST /explain``."""
+    labels = sorted({label for classifier in classifiers.values() for label in classifier.labels})
+    parameters: Schema = {
+        "method": {"enum": list(methods), "description": "how words are scored; auto by default"},
+        "target": {"enum": labels, "description": "label to explain; the most probable one by default"},
+        "faithfulness": {
+            "type": "boolean",
+            "description": "delete the highest words and run again, some hundreds of times; false by default",
+        },
+        "phrases": {"type": "boolean", "description": "make the tree of phrases; false by default"},
+    }
+    fields: Schema = {
+        "inputs": {"type": "string", "maxLength": settings.explain_characters, "description": "a text"},
+        "parameters": _object(parameters),
+        "model": _model(classifiers),
+    }
+    return _body(_object(fields, ["inputs"]), {"one": {"summary": "A text", "value": {"inputs": _TEXT}}})
+
+
+def explain_answer() -> Schema:
+    """The answer of ``POST /explain``."""
+    word = _object(
+        {
+            "text": {"type": "string"},
+            "start": {"type": "integer", "minimum": 0},
+            "stop": {"type": "integer", "minimum": 0},
+            "score": {"type": "number"},
+        },
+        ["text", "start", "stop", "score"],
+    )
+    explanation: Schema = {
+        "type": "object",
+        "required": ["text", "label", "probabilities", "method", "target", "against", "value", "words"],
+        "properties": {
+            "label": {"type": "string"},
+            "probabilities": {"type": "object", "additionalProperties": _unit()},
+            "value": {"type": "number"},
+            "words": {"type": "array", "items": word},
+        },
+    }
+    page: Schema = {
+        "type": "object",
+        "required": ["version", "verdict", "tokens", "words", "tracks"],
+        "description": "what a page is drawn from: words, gates, conveyor; arrays of 8 bits a number, in base64",
+    }
+    fields: Schema = {"model": {"type": "string"}, "explanation": explanation, "page": page}
+    return _answer("Why the model answers as it does", _object(fields, ["model", "explanation", "page"]))
+
+
+def models_answer() -> Schema:
+    """The answer of ``GET /models``."""
+    model: Schema = {
+        "type": "object",
+        "required": ["name", "labels", "layers", "vocabulary"],
+        "properties": {
+            "name": {"type": "string"},
+            "labels": {"type": "array", "items": {"type": "string"}},
+            "layers": {"type": "array", "items": {"type": "object"}},
+            "vocabulary": {"type": "integer"},
+        },
+    }
+    fields: Schema = {"default": {"type": "string"}, "models": {"type": "array", "items": model}}
+    return _answer("The models, and which answers by default", _object(fields, ["default", "models"]))
+
+
+def state_answer(description: str) -> Schema:
+    """The answer of ``GET /health`` and ``GET /ready``."""
+    fields: Schema = {"status": {"type": "string"}, "version": {"type": "string"}}
+    return _answer(description, _object(fields, ["status"]))
+
+
+def problem_answers(statuses: Iterable[int]) -> dict[int | str, Schema]:
+    """Refusals, by status."""
+    fields: Schema = {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "hint": {"type": "string"},
+        "request_id": {"type": "string"},
+    }
+    schema = _object(fields, ["type", "title", "status", "detail", "request_id"])
+    return {
+        status: {"description": REASONS[status], "content": {MEDIA_TYPE: {"schema": schema}}}
+        for status in statuses
+    }
+
+
+def _object(fields: Schema, required: Sequence[str] = ()) -> Schema:
+    made: Schema = {"type": "object", "properties": fields, "additionalProperties": False}
+    return {**made, "required": list(required)} if required else made
+
+
+def _model(classifiers: dict[str, Classifier]) -> Schema:
+    return {"enum": list(classifiers), "description": "name of a model; the first by default"}
+
+
+def _unit() -> Schema:
+    return {"type": "number", "minimum": 0, "maximum": 1}
+
+
+def _body(schema: Schema, examples: Schema) -> Schema:
+    content = {"application/json": {"schema": schema, "examples": examples}}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+def _answer(description: str, schema: Schema, example: object = None) -> Schema:
+    media = {"schema": schema} if example is None else {"schema": schema, "example": example}
+    return {"description": description, "content": {"application/json": media}}

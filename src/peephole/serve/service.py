@@ -1,0 +1,91 @@
+"""`Service`: the models, their batchers, the queues and the numbers of one process."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import json
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from peephole.classifier import Classifier
+from peephole.serve.batcher import Batcher
+from peephole.serve.bodies import ExplainBody
+from peephole.serve.metrics import Metrics
+from peephole.serve.models import ClassifierScorer
+from peephole.serve.places import Places
+from peephole.serve.runner import Runner
+from peephole.serve.settings import Settings
+
+
+class _Question(NamedTuple):
+    classifier: Classifier
+    name: str
+    body: ExplainBody
+
+
+class Service:
+    """What answers, without HTTP.
+
+    Args:
+        settings: the limits.
+        classifiers: by name, the default one first; at least one.
+    """
+
+    def __init__(self, settings: Settings, classifiers: Mapping[str, Classifier]) -> None:
+        self.settings = settings
+        self.classifiers = dict(classifiers)
+        self.names = tuple(self.classifiers)
+        self.metrics = Metrics()
+        self.queues = {
+            "/predict": Places(settings.queue_texts),
+            "/explain": Places(settings.queue_explanations),
+        }
+        self.stopping = False
+        self.batchers = {
+            name: Batcher(
+                ClassifierScorer(classifier),
+                batch_tokens=settings.batch_tokens,
+                long_characters=settings.long_characters,
+                seen=functools.partial(self.metrics.batch, name),
+            )
+            for name, classifier in self.classifiers.items()
+        }
+        self._explainer: Runner[_Question, bytes] = Runner("peephole-explain", _explained, most=1, threads=1)
+
+    @property
+    def ready(self) -> bool:
+        """Whether another request would find a place."""
+        return not self.stopping and not self.queues["/predict"].full
+
+    async def explain(self, body: ExplainBody) -> bytes:
+        """Return the answer to ``POST /explain`` as JSON."""
+        name = body.model or self.names[0]
+        question = _Question(self.classifiers[name], name, body)
+        (answer,) = await asyncio.wrap_future(self._explainer.submit([question], [1]))
+        return answer
+
+    async def close(self) -> None:
+        """Finish what was accepted."""
+        self.stopping = True
+        for batcher in self.batchers.values():
+            await batcher.close()
+        await asyncio.to_thread(self._explainer.close)
+
+
+def _explained(questions: list[_Question]) -> Sequence[bytes]:
+    from peephole.insight.page import explained_page
+
+    answers: list[bytes] = []
+    for classifier, name, body in questions:
+        found, page = explained_page(
+            classifier,
+            body.text,
+            method=body.method,
+            target=body.target,
+            faithfulness=body.faithfulness,
+            phrases=body.phrases,
+        )
+        document = {"model": name, "explanation": found.to_dict(), "page": page}
+        answers.append(json.dumps(document, allow_nan=False, separators=(",", ":")).encode())
+    return answers

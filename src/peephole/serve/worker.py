@@ -1,0 +1,91 @@
+"""One process that answers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import multiprocessing
+import signal
+import socket
+from collections.abc import Generator, Mapping
+
+import uvicorn
+
+from peephole.classifier import Classifier
+from peephole.serve.application import application
+from peephole.serve.logs import log, start_logs
+from peephole.serve.models import load_models
+from peephole.serve.protocol import limited
+from peephole.serve.service import Service
+from peephole.serve.settings import Settings
+
+BACKLOG = 2048
+
+
+def drain_seconds(settings: Settings) -> int:
+    """Return how long accepted requests have once the server is told to stop: as long as any may take."""
+    return math.ceil(settings.read_seconds + settings.deadline_seconds) + 1
+
+
+def answer(
+    settings: Settings,
+    classifiers: Mapping[str, Classifier],
+    listener: socket.socket,
+    signals: tuple[signal.Signals, ...] = (signal.SIGTERM, signal.SIGINT),
+) -> None:
+    """Answer on a listening socket until a signal comes; then finish what was accepted, and return."""
+    service = Service(settings, classifiers)
+    config = uvicorn.Config(
+        application(service),
+        http=limited(settings.head_bytes, settings.read_seconds),
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        backlog=BACKLOG,
+        timeout_keep_alive=settings.keep_alive_seconds,  # pyright: ignore[reportArgumentType] (a number of seconds)
+        timeout_graceful_shutdown=drain_seconds(settings),
+    )
+    _Server(config, service, signals).run(sockets=[listener])
+
+
+def work(settings: Settings, listener: socket.socket) -> None:
+    """Be one of several processes: load the models, answer until told to stop or the first process is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all; the first process passes it on
+    start_logs()
+    answer(settings, load_models(settings.models), listener, (signal.SIGTERM,))
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server, which ends in good order instead of by the signal that it was sent."""
+
+    def __init__(self, config: uvicorn.Config, service: Service, signals: tuple[signal.Signals, ...]) -> None:
+        super().__init__(config)
+        self._service, self._signals = service, signals
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """Stop on each of the signals, the second time at once."""
+        loop = asyncio.get_running_loop()
+        before = [signal.signal(one, self.handle_exit) for one in self._signals]
+        parent = multiprocessing.parent_process()
+        if parent is not None:
+            loop.add_reader(parent.sentinel, self._orphaned, loop, parent.sentinel)
+        try:
+            yield
+        finally:
+            for one, handler in zip(self._signals, before, strict=True):
+                signal.signal(one, handler)
+
+    def handle_exit(self, sig: int, frame: object) -> None:
+        """Begin to stop."""
+        self._service.stopping = True
+        super().handle_exit(sig, frame)  # pyright: ignore[reportArgumentType]
+
+    def _orphaned(self, loop: asyncio.AbstractEventLoop, sentinel: int) -> None:
+        loop.remove_reader(sentinel)
+        log("the first process is gone; stopping")
+        self.handle_exit(signal.SIGTERM, None)

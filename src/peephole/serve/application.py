@@ -14,10 +14,10 @@ from starlette.middleware.cors import CORSMiddleware
 from peephole import __version__
 from peephole.errors import PeepholeError
 from peephole.serve import endpoints, schema
-from peephole.serve.asgi import App
+from peephole.serve.asgi import App, Receive, Scope, Send
 from peephole.serve.guard import Guard
 from peephole.serve.observe import Observe
-from peephole.serve.problems import MEDIA_TYPE, Problem, mistake, problem_of
+from peephole.serve.problems import MEDIA_TYPE, ClientGoneError, Problem, mistake, problem_of
 from peephole.serve.service import Service
 from peephole.serve.visit import visit_of
 
@@ -67,6 +67,7 @@ def _api(service: Service) -> FastAPI:
     _add_paths(api, service)
     api.add_exception_handler(Problem, _on_problem)
     api.add_exception_handler(PeepholeError, _on_error)
+    api.add_exception_handler(ClientGoneError, _on_leaving)
     api.add_exception_handler(HTTPException, _on_refusal)
     api.add_exception_handler(Exception, _on_mistake)
     if service.settings.token is not None:
@@ -136,6 +137,17 @@ def _on_problem(request: Request, error: Exception) -> Response:
 def _on_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, PeepholeError)
     return _respond(request, problem_of(error))
+
+
+class _NoAnswer(Response):
+    """What is sent to a client that has left."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send nothing."""
+
+
+def _on_leaving(request: Request, error: Exception) -> Response:
+    return _NoAnswer()
 
 
 def _on_mistake(request: Request, error: Exception) -> Response:

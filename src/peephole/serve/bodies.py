@@ -16,6 +16,7 @@ from peephole.serve.settings import Settings
 MOST_LABELS = 1000
 TOP_K = whole(1, MOST_LABELS)
 _WHERE = "body"
+_MOST_NAMED = 8  # unknown fields
 _LABEL = Rule("must be a label", lambda value: isinstance(value, str))
 
 
@@ -107,11 +108,14 @@ def _fields(value: object, path: str, allowed: Collection[str], broken: list[Bro
         broken.append((path, f"must be an object; got {shown(value)}"))
         return {}
     found: dict[str, Any] = value  # pyright: ignore[reportUnknownVariableType]
-    for name in found:
-        if name not in allowed:
-            listed = ", ".join(map(repr, allowed))
-            offer = nearest(name, allowed)
-            broken.append((path, f"must have no fields but {listed}; got {shown(name)}{offer}"))
+    unknown = [name for name in found if name not in allowed]
+    rule = f"must have no fields but {', '.join(map(repr, allowed))}"
+    for name in unknown[
+        :_MOST_NAMED
+    ]:  # a body may hold a hundred thousand, and looking for what each meant takes time
+        broken.append((path, f"{rule}; got {shown(name)}{nearest(name, allowed)}"))
+    if len(unknown) > _MOST_NAMED:
+        broken.append((path, f"{rule}; got {len(unknown) - _MOST_NAMED:,} more"))
     return found
 
 

@@ -7,10 +7,10 @@ import logging
 from peephole.serve.asgi import App, Message, Receive, Scope, Send, send_problem
 from peephole.serve.logs import log
 from peephole.serve.metrics import Metrics
-from peephole.serve.problems import ClientGoneError, mistake
+from peephole.serve.problems import mistake
 from peephole.serve.visit import Visit, begin
 
-_GONE = 499  # in logs and metrics only, as nginx has it: the client left before its answer
+_GONE = 499  # in logs and metrics only, as nginx has it: the client left before its answer, or the server had to stop
 _PATH = 200  # characters of a path that a log line shows
 
 
@@ -47,16 +47,12 @@ class Observe:
 
         try:
             await self._app(scope, receive, told)
-        except ClientGoneError:
-            status = _GONE
         except Exception as error:  # noqa: BLE001 (logged whole; the client is told that it was not its fault)
             log("error", logging.ERROR, error=error, request_id=visit.id)
             if not status:
                 await send_problem(told, mistake(), visit.id)
         finally:
-            self._count(
-                scope, visit, status or _GONE
-            )  # cut off: the server was stopped, and could wait no longer
+            self._count(scope, visit, status or _GONE)
 
     def _count(self, scope: Scope, visit: Visit, status: int) -> None:
         seconds = visit.seconds

@@ -1,0 +1,288 @@
+"""Limits that are kept before work is done: places, tokens, bodies, time, origins."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from peephole.serve import Settings
+from peephole.serve.asgi import Message, Scope
+from support.gated_work import GatedScorer
+from support.serving import JSON, Here, here, refused
+
+TOKEN = "a-secret-of-12"
+
+
+class Exchange:
+    """One request by hand: a body that comes when the test sends it, and what is answered."""
+
+    def __init__(self, server: Here, path: str = "/predict", **headers: str) -> None:
+        self.body: asyncio.Queue[Message] = asyncio.Queue()
+        self.answer: list[Message] = []
+        self.reads = 0
+        sent = {
+            "content-type": "application/json",
+            **{name.replace("_", "-"): one for name, one in headers.items()},
+        }
+        self.scope: Scope = {
+            "type": "http",
+            "http_version": "1.1",
+            "method": "POST",
+            "path": path,
+            "raw_path": path.encode(),
+            "query_string": b"",
+            "root_path": "",
+            "scheme": "http",
+            "headers": [(name.encode(), one.encode()) for name, one in sent.items()],
+            "client": ("127.0.0.1", 1),
+            "server": ("127.0.0.1", 80),
+        }
+        self.task = asyncio.ensure_future(server.app(self.scope, self._receive, self._send))
+
+    async def _receive(self) -> Message:
+        self.reads += 1
+        return await self.body.get()
+
+    async def _send(self, message: Message) -> None:
+        self.answer.append(message)
+
+    def say(self, data: bytes, more: bool = False) -> None:
+        self.body.put_nowait({"type": "http.request", "body": data, "more_body": more})
+
+    def leave(self) -> None:
+        self.body.put_nowait({"type": "http.disconnect"})
+
+    @property
+    def status(self) -> int:
+        return self.answer[0]["status"]
+
+    @property
+    def headers(self) -> dict[bytes, bytes]:
+        return dict(self.answer[0]["headers"])
+
+
+@pytest.fixture
+def gated() -> Iterator[tuple[Here, GatedScorer]]:
+    """A server with three places, whose model waits for the test."""
+    with here(Settings(queue_texts=3, request_texts=3)) as server:
+        scorer = GatedScorer()
+        for runner, work in (("_cut", scorer.encode), ("_run", scorer.score)):
+            getattr(server.service.batchers["counter"]._lanes["short"], runner)._work = work
+        yield server, scorer
+        scorer.allow()
+
+
+def test_a_full_queue_refuses_before_the_body_is_read(gated: tuple[Here, GatedScorer]) -> None:
+    server, scorer = gated
+
+    async def check() -> None:
+        waiting = [Exchange(server) for _ in range(3)]
+        for one in waiting:
+            one.say(b'{"inputs": "good"}')
+        await asyncio.to_thread(scorer.started, 1)
+        refusal = Exchange(server)  # its body never comes
+        await refusal.task
+        assert refusal.status == 503
+        assert refusal.headers[b"retry-after"] == b"1"
+        assert refusal.reads == 0
+        scorer.allow()
+        for one in waiting:
+            await one.task
+        assert [one.status for one in waiting] == [200, 200, 200]
+        after = Exchange(server)
+        after.say(b'{"inputs": "good"}')
+        await after.task
+        assert after.status == 200
+
+    server.run(check())
+    assert server.service.queues["/predict"].taken == 0
+
+
+def test_a_request_takes_a_place_for_each_text(gated: tuple[Here, GatedScorer]) -> None:
+    server, scorer = gated
+
+    async def check() -> None:
+        two = Exchange(server)
+        two.say(b'{"inputs": ["good", "bad"]}')
+        await asyncio.to_thread(scorer.started, 1)
+        assert server.service.queues["/predict"].taken == 2
+        too_many = Exchange(server)
+        too_many.say(b'{"inputs": ["good", "bad"]}')
+        await too_many.task
+        assert too_many.status == 503
+        assert server.service.queues["/predict"].taken == 2
+        scorer.allow()
+        await two.task
+        assert two.status == 200
+
+    server.run(check())
+
+
+def test_a_client_that_leaves_frees_its_places_and_its_text_is_not_run(
+    gated: tuple[Here, GatedScorer],
+) -> None:
+    server, scorer = gated
+
+    async def check() -> None:
+        first = Exchange(server)
+        first.say(b'{"inputs": "good"}')
+        await asyncio.to_thread(scorer.started, 1)
+        gone = Exchange(server)
+        gone.say(b'{"inputs": ["one two three", "four five"]}')
+        while server.service.queues["/predict"].taken < 3:
+            await asyncio.sleep(0)
+        gone.leave()
+        await gone.task
+        assert gone.answer == []
+        assert server.service.queues["/predict"].taken == 1
+        scorer.allow()
+        await first.task
+        assert first.status == 200
+        await server.service.close()
+        assert scorer.batches == [[4]]
+
+    server.run(check())
+    assert [line["status"] for line in server.logged] == [499, 200]
+
+
+def test_a_client_that_leaves_before_its_body_is_whole_frees_its_place(
+    gated: tuple[Here, GatedScorer],
+) -> None:
+    server, _ = gated
+
+    async def check() -> None:
+        gone = Exchange(server)
+        gone.say(b'{"inp', more=True)
+        gone.leave()
+        await gone.task
+        assert gone.answer == []
+
+    server.run(check())
+    assert server.service.queues["/predict"].taken == 0
+
+
+def test_a_deadline_that_passes_is_answered_and_frees_the_place() -> None:
+    with here(Settings(deadline_seconds=0.05)) as server:
+        scorer = GatedScorer()
+        lane = server.service.batchers["counter"]._lanes["short"]
+        lane._cut._work, lane._run._work = scorer.encode, scorer.score
+        found = refused(server.post("/predict", {"inputs": "good"}), 504)
+        assert found["detail"].startswith("the answer must be ready within 0.05 seconds")
+        assert server.service.queues["/predict"].taken == 0
+        scorer.allow()
+
+
+def test_a_body_that_is_announced_too_large_is_refused_before_it_is_read() -> None:
+    with here(Settings(body_bytes=2000)) as server:
+
+        async def check() -> None:
+            for length in ("2001", "9" * 30):
+                large = Exchange(server, content_length=length)
+                await large.task
+                assert (large.status, large.reads) == (413, 0)
+            right = Exchange(server, content_length="2000")
+            right.say(b'{"inputs": "good"}'.ljust(2000))
+            await right.task
+            assert right.status == 200
+
+        server.run(check())
+
+
+def test_a_body_in_chunks_is_counted_while_it_is_read() -> None:
+    with here(Settings(body_bytes=2000)) as server:
+
+        async def check() -> None:
+            large = Exchange(server)
+            for _ in range(3):
+                large.say(b" " * 700, more=True)  # and never ends
+            await large.task
+            assert (large.status, large.reads) == (413, 3)
+            assert large.headers[b"connection"] == b"close"
+
+        server.run(check())
+        assert server.service.queues["/predict"].taken == 0
+
+
+def test_a_body_that_trickles_is_given_up() -> None:
+    with here(Settings(read_seconds=0.05)) as server:
+
+        async def check() -> None:
+            slow = Exchange(server)
+            slow.say(b'{"inputs"', more=True)  # and nothing more
+            await slow.task
+            assert slow.status == 408
+
+        server.run(check())
+        assert server.service.queues["/predict"].taken == 0
+
+
+@pytest.fixture(scope="module")
+def guarded() -> Iterator[Here]:
+    with here(Settings(token=TOKEN, cors_origin=("https://a.org",))) as server:
+        yield server
+
+
+@pytest.mark.parametrize("path", ["/models", "/metrics", "/openapi.json", "/nothing"])
+def test_every_path_but_the_probes_wants_the_token(guarded: Here, path: str) -> None:
+    wrong: list[dict[str, str]] = [
+        {},
+        {"authorization": ""},
+        {"authorization": "Bearer"},
+        {"authorization": f"Bearer {TOKEN}x"},
+        {"authorization": f"Bearer {TOKEN[:-1]}"},
+        {"authorization": f"Basic {TOKEN}"},
+        {"authorization": TOKEN},
+    ]
+    for headers in wrong:
+        found = guarded.ask("GET", path, headers=headers)
+        refused(found, 401)
+        assert found.headers["www-authenticate"] == "Bearer"
+        assert TOKEN not in found.text
+    right = {"authorization": f"bearer {TOKEN}"}
+    assert guarded.ask("GET", path, headers=right).status_code == (404 if path == "/nothing" else 200)
+
+
+def test_probes_want_no_token(guarded: Here) -> None:
+    assert [guarded.ask("GET", path).status_code for path in ("/health", "/ready")] == [200, 200]
+
+
+def test_a_wrong_token_takes_no_place_and_its_body_is_not_read(guarded: Here) -> None:
+    async def check() -> None:
+        wrong = Exchange(guarded, authorization="Bearer \u00e9")
+        await wrong.task
+        assert (wrong.status, wrong.reads) == (401, 0)
+
+    guarded.run(check())
+
+
+def preflight(server: Here, origin: str) -> httpx.Response:
+    headers = {
+        "origin": origin,
+        "access-control-request-method": "POST",
+        "access-control-request-headers": "authorization,content-type",
+    }
+    return server.ask("OPTIONS", "/predict", headers=headers)
+
+
+def test_only_origins_that_were_named_may_call_from_a_browser(guarded: Here) -> None:
+    """A preflight carries no token; refusals can be read by the page too."""
+    allowed = preflight(guarded, "https://a.org")
+    assert allowed.status_code == 200
+    assert allowed.headers["access-control-allow-origin"] == "https://a.org"
+    assert "access-control-allow-origin" not in preflight(guarded, "https://b.org").headers
+    refusal = guarded.ask("POST", "/predict", content=b"{}", headers={**JSON, "origin": "https://a.org"})
+    assert refused(refusal, 401)
+    assert refusal.headers["access-control-allow-origin"] == "https://a.org"
+
+
+def test_no_origin_may_by_default() -> None:
+    with here() as server:
+        found: list[Any] = [
+            preflight(server, "https://a.org"),
+            server.ask("GET", "/models", headers={"origin": "https://a.org"}),
+        ]
+        assert all("access-control-allow-origin" not in one.headers for one in found)

@@ -27,6 +27,11 @@ def run(settings: Settings) -> None:
     from peephole.serve.logs import start_logs
     from peephole.serve.models import load_models
 
+    if settings.workers > 1 and os.name != "posix":
+        raise OptionError(
+            f"serve: --workers must be 1 on this system, where processes cannot share a port; got {settings.workers}",
+            hint="start several servers behind a proxy",
+        )
     start_logs()
     classifiers = load_models(settings.models)
     listener = _listener(settings)

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import math
 import multiprocessing
+import os
 import signal
 import socket
 from collections.abc import Generator, Mapping
@@ -79,6 +80,11 @@ class _Server(uvicorn.Server):
         finally:
             for one, handler in zip(self._signals, before, strict=True):
                 signal.signal(one, handler)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to answer."""
+        await super().startup(sockets)
+        log("answering", pid=os.getpid())
 
     def handle_exit(self, sig: int, frame: object) -> None:
         """Begin to stop."""

@@ -1,4 +1,4 @@
-"""``POST /explain``: the explanation and the page's document are those of the package, and nothing else of the page is written again."""
+"""``POST /explain``: the explanation and the document of the page are those that the package gives."""
 
 from __future__ import annotations
 

@@ -57,6 +57,12 @@ def test_more_labels_than_there_are_is_all_of_them(server: Here) -> None:
     assert len(server.post("/predict", {"inputs": "good", "parameters": {"top_k": 1000}}).json()) == 2
 
 
+def test_a_whole_number_may_be_written_with_a_point(server: Here) -> None:
+    assert len(server.post("/predict", {"inputs": "good", "parameters": {"top_k": 1.0}}).json()) == 1
+    found = server.post("/predict", {"inputs": "good", "parameters": {"top_k": 1.5}})
+    assert "got 1.5" in refused(found, 422)["detail"]
+
+
 def test_requests_that_come_together_have_the_answers_that_they_have_alone(server: Here) -> None:
     texts = ["good", "bad", "a fine film", "the film was dull", "", "great"]
     alone = [server.post("/predict", {"inputs": text}).json() for text in texts]

@@ -59,7 +59,10 @@ def predict_body(data: bytes, settings: Settings, models: Sequence[str]) -> Pred
     broken: list[Broken] = []
     document = _object(data)
     asked = _fields(document, "", ("inputs", "parameters", "model"), broken)
-    parameters = _fields(asked.get("parameters", {}), "parameters", ("top_k",), broken)
+    parameters = dict(_fields(asked.get("parameters", {}), "parameters", ("top_k",), broken))
+    top_k = parameters.get("top_k")
+    if isinstance(top_k, float) and top_k.is_integer():
+        parameters["top_k"] = int(top_k)  # JSON has one kind of number, and 2.0 is a whole one
     texts, single = _texts(asked, settings, broken)
     _check(asked, "model", "", choice(*models), broken)
     _check(parameters, "top_k", "parameters.", TOP_K, broken)

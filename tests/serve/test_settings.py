@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
+import sys
 
 import pytest
 
-from peephole.errors import OptionError
+from peephole.errors import MissingExtra, OptionError
 from peephole.serve import Settings
+from peephole.serve.run import run
 from peephole.serve.settings import default, kind, meaning, read_settings, setting_names, variable
 
 WRITTEN = {
@@ -85,6 +88,20 @@ def test_no_message_shows_a_token() -> None:
             read_settings(given, environ)
         assert "my secret" not in str(caught.value)
         assert "9 characters" in str(caught.value)
+
+
+def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    with pytest.raises(
+        MissingExtra, match=r"peephole serve needs the package 'uvicorn'(?s:.*)peephole\[serve\]"
+    ):
+        run(Settings())
+
+
+def test_the_command_can_be_read_without_the_extra() -> None:
+    absent = "('fastapi', 'starlette', 'uvicorn', 'httptools', 'prometheus_client', 'torch')"
+    code = f"import sys, peephole.cli.serve, peephole.serve.run; assert not set({absent}) & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_every_setting_says_what_it_means() -> None:

@@ -68,7 +68,7 @@ class Settings:
     request_texts: int = _setting(whole(1, 100_000), 128, "texts of a request, at most")
     text_characters: int = _setting(whole(1, 1 << 28), 100_000, "characters of a text, at most")
     explain_characters: int = _setting(
-        whole(1, 1 << 20), 5000, "characters of a text that is explained, at most"
+        whole(1, 1 << 20), 2000, "characters of a text that is explained, at most"
     )
     long_characters: int = _setting(
         whole(1, 1 << 28), 16_000, "characters above which a text waits in the lane of long ones"
@@ -114,6 +114,11 @@ def setting_names() -> tuple[str, ...]:
 def meaning(name: str) -> str:
     """Return what a setting means, as a phrase."""
     return _field(name).metadata["meaning"]
+
+
+def rule_text(name: str) -> str:
+    """Return what a setting must be, as a phrase that begins with "must be"."""
+    return _field(name).metadata["rule"].text
 
 
 def kind(name: str) -> str:

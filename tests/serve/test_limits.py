@@ -103,21 +103,44 @@ def test_a_full_queue_refuses_before_the_body_is_read(gated: tuple[Here, GatedSc
 
 
 def test_a_request_takes_a_place_for_each_text(gated: tuple[Here, GatedScorer]) -> None:
+    """A large one fits in while any place is left, so that it needs no empty queue; the next is refused by its size."""
+    server, scorer = gated
+    queue = server.service.queues["/predict"]
+
+    async def check() -> None:
+        first = Exchange(server)
+        first.say(b'{"inputs": ["good", "bad"]}')
+        await asyncio.to_thread(scorer.started, 1)
+        assert queue.taken == 2
+        second = Exchange(server)
+        second.say(b'{"inputs": ["good", "bad", "fine"]}')
+        while queue.taken < 5:
+            await asyncio.sleep(0)
+        third = Exchange(server)
+        third.say(b'{"inputs": "good"}')
+        await third.task
+        assert third.status == 503
+        scorer.allow()
+        await asyncio.gather(first.task, second.task)
+        assert (first.status, second.status) == (200, 200)
+
+    server.run(check())
+    assert queue.taken == 0
+
+
+def test_requests_whose_heads_came_together_cannot_all_be_large(gated: tuple[Here, GatedScorer]) -> None:
     server, scorer = gated
 
     async def check() -> None:
-        two = Exchange(server)
-        two.say(b'{"inputs": ["good", "bad"]}')
-        await asyncio.to_thread(scorer.started, 1)
-        assert server.service.queues["/predict"].taken == 2
-        too_many = Exchange(server)
-        too_many.say(b'{"inputs": ["good", "bad"]}')
-        await too_many.task
-        assert too_many.status == 503
-        assert server.service.queues["/predict"].taken == 2
+        together = [Exchange(server) for _ in range(3)]  # a place each, by their heads
+        while server.service.queues["/predict"].taken < 3:
+            await asyncio.sleep(0)
+        for one in together:
+            one.say(b'{"inputs": ["good", "bad", "fine"]}')
+        await asyncio.gather(together[1].task, together[2].task)
         scorer.allow()
-        await two.task
-        assert two.status == 200
+        await together[0].task
+        assert [one.status for one in together] == [200, 503, 503]
 
     server.run(check())
 

@@ -116,7 +116,7 @@ def test_what_is_no_http_is_refused(server: Process) -> None:
         assert received(connection).startswith(b"HTTP/1.1 400 ")
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 def test_a_signal_ends_it_once_what_was_accepted_is_answered(model: Path, number: signal.Signals) -> None:
     """A body is half sent when the signal comes; the rest follows, and is answered."""
     body = b'{"inputs": "the film was good"}'
@@ -156,7 +156,7 @@ def refusal(*arguments: object, **environment: str) -> tuple[int, str]:
     return done.returncode, done.stderr
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_a_corrupt_model_is_refused_at_the_start_with_the_reason(
     model: Path, tmp_path: Path, workers: int
 ) -> None:

@@ -60,6 +60,9 @@ class Here:
 
     def close(self) -> None:
         self.run(self.service.close())
+        for task in asyncio.all_tasks(self._loop):
+            task.cancel()
+        self.run(asyncio.sleep(0))
         self._loop.run_until_complete(self._loop.shutdown_default_executor())
         self._loop.close()
 

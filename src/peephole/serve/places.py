@@ -12,8 +12,8 @@ class Places:
     Example:
         >>> places = Places(3)
         >>> claim = places.take()
-        >>> claim.grow(3), places.take() is None, places.taken
-        (True, True, 3)
+        >>> claim.grow(5), places.take() is None, places.taken
+        (True, True, 5)
         >>> claim.release()
         >>> places.taken
         0
@@ -44,11 +44,14 @@ class Claim:
         self.count = 1
 
     def grow(self, count: int) -> bool:
-        """Make it `count` places, and return whether there were so many; else it stays as it is."""
-        more = count - self.count
-        if self._places.taken + more > self._places.most:
+        """Make it `count` places, at least as many as it is, and return whether it could; else it stays as it is.
+
+        It can while others have not taken all places, so that a large request needs no empty queue: no more than one such
+        request is ever above the number.
+        """
+        if count > self.count and self._places.taken - self.count >= self._places.most:
             return False
-        self._places.taken += more
+        self._places.taken += count - self.count
         self.count = count
         return True
 

@@ -36,7 +36,7 @@ class Settings:
     """What can be chosen of a server. `setting_names`, `meaning` and `variable` tell of each field.
 
     Raises:
-        OptionError: a setting is out of range, or two disagree; every problem is named.
+        OptionError: a setting is out of range; every problem is named.
 
     Example:
         >>> Settings(port=80).port, variable("cors_origin")
@@ -75,7 +75,7 @@ class Settings:
     )
     batch_tokens: int = _setting(whole(1, 1 << 24), 16_384, "tokens that are run together, at most")
     queue_texts: int = _setting(
-        whole(1, 1_000_000), 256, "texts that may wait or run; more requests are refused with 503"
+        whole(1, 1_000_000), 128, "texts that may wait or run; more requests are refused with 503"
     )
     queue_explanations: int = _setting(
         whole(1, 10_000), 8, "explanations that may wait or run; likewise, on their own"
@@ -96,14 +96,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         found = [_problem(name, name, getattr(self, name)) for name in setting_names()]
-        broken = [problem for problem in found if problem is not None]
-        refuse(OptionError, "Settings", broken or self._disagreements())
-
-    def _disagreements(self) -> list[Problem]:
-        if self.queue_texts < self.request_texts:
-            rule = f"must be at least request_texts = {self.request_texts}; got {self.queue_texts}"
-            return [("queue_texts", f"{rule}: a request that keeps to the limits must fit in")]
-        return []
+        refuse(OptionError, "Settings", [problem for problem in found if problem is not None])
 
 
 def setting_names() -> tuple[str, ...]:

@@ -99,6 +99,16 @@ def test_a_client_that_says_nothing_or_too_slowly_is_let_go(server: Process) -> 
         assert received(slow).startswith(b"HTTP/1.1 408 ")
 
 
+def test_empty_lines_do_not_hold_a_connection(server: Process) -> None:
+    with connect(server) as connection:
+        connection.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+        answer = b""
+        while not answer.endswith(b"}"):
+            answer += connection.recv(65_536)
+        connection.sendall(b"\r\n")
+        assert received(connection).startswith(b"HTTP/1.1 408 ")
+
+
 def test_a_body_that_does_not_come_is_answered_and_let_go(server: Process) -> None:
     head = (
         b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 20\r\n\r\n"
@@ -110,10 +120,29 @@ def test_a_body_that_does_not_come_is_answered_and_let_go(server: Process) -> No
     assert b"body: must arrive within 0.5 seconds; got 5 bytes of it" in answer
 
 
+def test_a_body_in_chunks_that_are_none_is_refused(server: Process) -> None:
+    head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with connect(server) as connection:
+        connection.sendall(head + b'5\r\n{"inp\r\nno number\r\n')
+        assert received(connection).startswith(b"HTTP/1.1 400 ")
+
+
+def test_a_body_in_chunks_is_answered(server: Process) -> None:
+    def chunks() -> Iterator[bytes]:
+        for letter in b'{"inputs": "good"}':
+            yield bytes([letter])
+
+    with server.client() as client:
+        found = client.post("/predict", content=chunks(), headers={"content-type": "application/json"})
+    assert found.json()[0]["label"] == "positive"
+
+
 def test_what_is_no_http_is_refused(server: Process) -> None:
     with connect(server) as connection:
         connection.sendall(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 not HTTP\r\n\r\n")
-        assert received(connection).startswith(b"HTTP/1.1 400 ")
+        answer = received(connection)
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b"application/problem+json" in answer
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])

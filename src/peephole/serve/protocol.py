@@ -7,7 +7,9 @@ from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from peephole.serve.logs import log
 from peephole.serve.problems import MEDIA_TYPE, Problem
+from peephole.serve.visit import request_id
 
 _GRACE_SECONDS = 1.0  # longer than the application, which answers a slow body with its own words
 
@@ -41,6 +43,8 @@ class BoundedProtocol(HttpToolsProtocol):
         """See `asyncio.Protocol`."""
         if self._refused:
             return
+        if self._in_head and self._timer is None:
+            self._arm(self.read_seconds)  # empty lines begin no head, and may not hold a connection either
         super().data_received(data)
         if self._in_head and not self._refused:
             self._received += len(data)
@@ -65,11 +69,11 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """A head has ended."""
-        self._in_head, self._received = False, 0
         if self._parsed > self.head_bytes:
             self._refuse(self._too_large())
         if self._refused:
             return
+        self._in_head, self._received = False, 0
         self._arm(self.read_seconds + _GRACE_SECONDS)
         super().on_headers_complete()
 
@@ -94,8 +98,15 @@ class BoundedProtocol(HttpToolsProtocol):
             self._timer.cancel()
             self._timer = None
 
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no HTTP."""
+        self._refuse(Problem(400, "the request must be one of HTTP/1.1; got something else"))
+
     def _expired(self) -> None:
-        if self._in_head and self._received:
+        self._timer = None
+        if self._in_head and self._answering():
+            self._arm(self.read_seconds)  # the next head may take its time while this answer is made
+        elif self._in_head and self._received:
             self._refuse(Problem(408, f"head: must arrive within {self.read_seconds:g} seconds"))
         else:
             self.transport.close()
@@ -108,14 +119,16 @@ class BoundedProtocol(HttpToolsProtocol):
         return Problem(431, f"head: must be at most {self.head_bytes:,} bytes of line and headers")
 
     def _refuse(self, problem: Problem) -> None:
-        """Answer, where no answer is under way, and close."""
+        """Close, and say why where no other answer would be taken for this one."""
         self._refused = True
         self._disarm()
-        if not self._answering():
-            body = problem.body("-")
+        name = request_id(())
+        log("refused", request_id=name, status=problem.status, client=self.client[0] if self.client else None)
+        if not self._answering() or not (self._in_head or self.cycle.response_started):
+            body = problem.body(name)
             head = (
-                f"HTTP/1.1 {problem.status} {problem.document('-')['title']}\r\ncontent-type: {MEDIA_TYPE}\r\n"
-                f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
+                f"HTTP/1.1 {problem.status} {problem.document(name)['title']}\r\ncontent-type: {MEDIA_TYPE}\r\n"
+                f"content-length: {len(body)}\r\nx-request-id: {name}\r\nconnection: close\r\n\r\n"
             )
             self.transport.write(head.encode("ascii") + body)
         self.transport.close()

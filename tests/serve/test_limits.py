@@ -1,68 +1,16 @@
-"""Limits that are kept before work is done: places, tokens, bodies, time, origins."""
+"""Limits on what waits and on bodies: what is refused when, and that every place is given back."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from typing import Any
 
-import httpx
 import pytest
 
 from peephole.serve import Settings
-from peephole.serve.asgi import Message, Scope
+from support.exchange import Exchange
 from support.gated_work import GatedScorer
-from support.serving import JSON, Here, here, refused
-
-TOKEN = "a-secret-of-12"
-
-
-class Exchange:
-    """One request by hand: a body that comes when the test sends it, and what is answered."""
-
-    def __init__(self, server: Here, path: str = "/predict", **headers: str) -> None:
-        self.body: asyncio.Queue[Message] = asyncio.Queue()
-        self.answer: list[Message] = []
-        self.reads = 0
-        sent = {
-            "content-type": "application/json",
-            **{name.replace("_", "-"): one for name, one in headers.items()},
-        }
-        self.scope: Scope = {
-            "type": "http",
-            "http_version": "1.1",
-            "method": "POST",
-            "path": path,
-            "raw_path": path.encode(),
-            "query_string": b"",
-            "root_path": "",
-            "scheme": "http",
-            "headers": [(name.encode(), one.encode()) for name, one in sent.items()],
-            "client": ("127.0.0.1", 1),
-            "server": ("127.0.0.1", 80),
-        }
-        self.task = asyncio.ensure_future(server.app(self.scope, self._receive, self._send))
-
-    async def _receive(self) -> Message:
-        self.reads += 1
-        return await self.body.get()
-
-    async def _send(self, message: Message) -> None:
-        self.answer.append(message)
-
-    def say(self, data: bytes, more: bool = False) -> None:
-        self.body.put_nowait({"type": "http.request", "body": data, "more_body": more})
-
-    def leave(self) -> None:
-        self.body.put_nowait({"type": "http.disconnect"})
-
-    @property
-    def status(self) -> int:
-        return self.answer[0]["status"]
-
-    @property
-    def headers(self) -> dict[bytes, bytes]:
-        return dict(self.answer[0]["headers"])
+from support.serving import Here, here, refused
 
 
 @pytest.fixture
@@ -241,71 +189,3 @@ def test_a_body_that_trickles_is_given_up() -> None:
 
         server.run(check())
         assert server.service.queues["/predict"].taken == 0
-
-
-@pytest.fixture(scope="module")
-def guarded() -> Iterator[Here]:
-    with here(Settings(token=TOKEN, cors_origin=("https://a.org",))) as server:
-        yield server
-
-
-@pytest.mark.parametrize("path", ["/models", "/metrics", "/openapi.json", "/nothing"])
-def test_every_path_but_the_probes_wants_the_token(guarded: Here, path: str) -> None:
-    wrong: list[dict[str, str]] = [
-        {},
-        {"authorization": ""},
-        {"authorization": "Bearer"},
-        {"authorization": f"Bearer {TOKEN}x"},
-        {"authorization": f"Bearer {TOKEN[:-1]}"},
-        {"authorization": f"Basic {TOKEN}"},
-        {"authorization": TOKEN},
-    ]
-    for headers in wrong:
-        found = guarded.ask("GET", path, headers=headers)
-        refused(found, 401)
-        assert found.headers["www-authenticate"] == "Bearer"
-        assert TOKEN not in found.text
-    right = {"authorization": f"bearer {TOKEN}"}
-    assert guarded.ask("GET", path, headers=right).status_code == (404 if path == "/nothing" else 200)
-
-
-def test_probes_want_no_token(guarded: Here) -> None:
-    assert [guarded.ask("GET", path).status_code for path in ("/health", "/ready")] == [200, 200]
-
-
-def test_a_wrong_token_takes_no_place_and_its_body_is_not_read(guarded: Here) -> None:
-    async def check() -> None:
-        wrong = Exchange(guarded, authorization="Bearer \u00e9")
-        await wrong.task
-        assert (wrong.status, wrong.reads) == (401, 0)
-
-    guarded.run(check())
-
-
-def preflight(server: Here, origin: str) -> httpx.Response:
-    headers = {
-        "origin": origin,
-        "access-control-request-method": "POST",
-        "access-control-request-headers": "authorization,content-type",
-    }
-    return server.ask("OPTIONS", "/predict", headers=headers)
-
-
-def test_only_origins_that_were_named_may_call_from_a_browser(guarded: Here) -> None:
-    """A preflight carries no token; refusals can be read by the page too."""
-    allowed = preflight(guarded, "https://a.org")
-    assert allowed.status_code == 200
-    assert allowed.headers["access-control-allow-origin"] == "https://a.org"
-    assert "access-control-allow-origin" not in preflight(guarded, "https://b.org").headers
-    refusal = guarded.ask("POST", "/predict", content=b"{}", headers={**JSON, "origin": "https://a.org"})
-    assert refused(refusal, 401)
-    assert refusal.headers["access-control-allow-origin"] == "https://a.org"
-
-
-def test_no_origin_may_by_default() -> None:
-    with here() as server:
-        found: list[Any] = [
-            preflight(server, "https://a.org"),
-            server.ask("GET", "/models", headers={"origin": "https://a.org"}),
-        ]
-        assert all("access-control-allow-origin" not in one.headers for one in found)

@@ -153,6 +153,20 @@ def test_workers_end_when_the_first_process_is_killed(model: Path) -> None:
         wait_for(lambda: not any(alive(pid) for pid in workers(server)))
 
 
+@pytest.mark.slow
+def test_a_worker_that_cannot_start_is_tried_again_until_it_can(tmp_path: Path) -> None:
+    model = word_counter().save(tmp_path / "counter")
+    with two_workers(model) as server:
+        (model / "config.json").rename(tmp_path / "aside")
+        os.kill(workers(server)[0], signal.SIGKILL)
+        for count in (1, 2, 3):
+            assert "got no config.json" in server.line("a worker cannot start", count)["detail"]
+        with server.client() as client:  # the other one has its model
+            assert client.post("/predict", json={"inputs": "good"}).status_code == 200
+        (tmp_path / "aside").rename(model / "config.json")
+        server.line("answering", 3)
+
+
 def wait_for(condition: object) -> None:
     """Return once something holds; a test that waits for ever is ended by its process's own patience."""
     assert callable(condition)

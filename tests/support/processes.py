@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -81,6 +81,14 @@ def process(*arguments: object, **environment: str) -> Iterator[Process]:
             made.stop()
 
 
-def children(pid: int) -> list[int]:
-    """The processes that a process has started and that live, as Linux tells."""
-    return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split()]
+def connect(server: Process) -> socket.socket:
+    url = httpx.URL(server.url)
+    return socket.create_connection((url.host, url.port), timeout=60)
+
+
+def received(connection: socket.socket) -> bytes:
+    """Everything until the server closes."""
+    parts: list[bytes] = []
+    while part := connection.recv(65_536):
+        parts.append(part)
+    return b"".join(parts)

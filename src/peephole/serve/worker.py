@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import math
 import multiprocessing
 import os
@@ -14,6 +15,7 @@ from collections.abc import Generator, Mapping
 import uvicorn
 
 from peephole.classifier import Classifier
+from peephole.errors import PeepholeError
 from peephole.serve.application import application
 from peephole.serve.logs import log, start_logs
 from peephole.serve.models import load_models
@@ -57,7 +59,12 @@ def work(settings: Settings, listener: socket.socket) -> None:
     """Be one of several processes: load the models, answer until told to stop or the first process is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all; the first process passes it on
     start_logs()
-    answer(settings, load_models(settings.models), listener, (signal.SIGTERM,))
+    try:
+        classifiers = load_models(settings.models)
+    except PeepholeError as error:  # the folder has changed since the first process tried it
+        log("a worker cannot start", logging.ERROR, pid=os.getpid(), detail=str(error))
+        raise SystemExit(1) from None
+    answer(settings, classifiers, listener, (signal.SIGTERM,))
 
 
 class _Server(uvicorn.Server):

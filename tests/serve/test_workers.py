@@ -147,10 +147,16 @@ def end_with_half_sent_bodies(server: Process) -> None:
 
 @pytest.mark.slow
 def test_workers_end_when_the_first_process_is_killed(model: Path) -> None:
+    """And nothing of them is left in memory."""
     with two_workers(model) as server:
+        environment = Path(f"/proc/{workers(server)[0]}/environ").read_bytes().split(b"\0")
+        (folder,) = (one for one in environment if one.startswith(b"PROMETHEUS_MULTIPROC_DIR="))
+        numbers = Path(os.fsdecode(folder.partition(b"=")[2]))
+        assert numbers.is_dir()
         server.process.kill()
         server.wait()
         wait_for(lambda: not any(alive(pid) for pid in workers(server)))
+        assert not numbers.exists()
 
 
 @pytest.mark.slow

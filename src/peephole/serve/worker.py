@@ -8,6 +8,7 @@ import logging
 import math
 import multiprocessing
 import os
+import shutil
 import signal
 import socket
 from collections.abc import Generator, Mapping
@@ -18,6 +19,7 @@ from peephole.classifier import Classifier
 from peephole.errors import PeepholeError
 from peephole.serve.application import application
 from peephole.serve.logs import log, start_logs
+from peephole.serve.metrics import FOLDER
 from peephole.serve.models import load_models
 from peephole.serve.protocol import limited
 from peephole.serve.service import Service
@@ -65,6 +67,9 @@ def work(settings: Settings, listener: socket.socket) -> None:
         log("a worker cannot start", logging.ERROR, pid=os.getpid(), detail=str(error))
         raise SystemExit(1) from None
     answer(settings, classifiers, listener, (signal.SIGTERM,))
+    parent = multiprocessing.parent_process()
+    if parent is not None and not parent.is_alive() and FOLDER in os.environ:
+        shutil.rmtree(os.environ[FOLDER], ignore_errors=True)  # nobody else is left to do it
 
 
 class _Server(uvicorn.Server):

@@ -9,7 +9,7 @@ from concurrent.futures import CancelledError
 import pytest
 
 from peephole.serve.runner import Runner
-from support.gated_work import GatedWork
+from support.gated_work import PATIENCE, GatedWork
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def test_what_waits_while_the_thread_is_busy_runs_together_and_in_order(work: Ga
     work.wait_until_busy()  # everything from here on arrives while the thread is busy
     others = [runner.submit([letter], [1]) for letter in "bcd"]
     work.open()
-    assert [future.result() for future in [first, *others]] == [["A"], ["B"], ["C"], ["D"]]
+    assert [future.result(PATIENCE) for future in [first, *others]] == [["A"], ["B"], ["C"], ["D"]]
     runner.close()
     assert work.batches == [["a"], ["b", "c", "d"]]
 
@@ -37,8 +37,8 @@ def test_a_batch_ends_where_the_cost_would_pass_the_cap_and_a_dear_item_runs_alo
     work.wait_until_busy()
     rest = runner.submit(["a", "b", "c", "huge", "d"], [4, 6, 1, 50, 1])
     work.open()
-    assert rest.result() == ["A", "B", "C", "HUGE", "D"]
-    assert first.result() == ["X"]
+    assert rest.result(PATIENCE) == ["A", "B", "C", "HUGE", "D"]
+    assert first.result(PATIENCE) == ["X"]
     runner.close()
     assert work.batches == [["x"], ["a", "b"], ["c"], ["huge"], ["d"]]
     assert seen == [(1, 1), (2, 10), (1, 1), (1, 50), (1, 1)]
@@ -51,9 +51,9 @@ def test_what_was_cancelled_while_it_waited_never_runs(work: GatedWork) -> None:
     gone, kept = runner.submit(["b"], [1]), runner.submit(["c"], [1])
     assert gone.cancel()
     work.open()
-    assert (first.result(), kept.result()) == (["A"], ["C"])
+    assert (first.result(PATIENCE), kept.result(PATIENCE)) == (["A"], ["C"])
     with pytest.raises(CancelledError):
-        gone.result()
+        gone.result(PATIENCE)
     runner.close()
     assert work.batches == [["a"], ["c"]]
 
@@ -67,7 +67,7 @@ def test_what_is_cancelled_while_it_runs_answers_nobody_and_the_rest_of_it_is_le
     assert gone.cancel()
     kept = runner.submit(["c"], [1])
     work.open()
-    assert kept.result() == ["C"]
+    assert kept.result(PATIENCE) == ["C"]
     runner.close()
     assert work.batches == [["a"], ["c"]]
 
@@ -78,10 +78,10 @@ def test_an_item_that_cannot_be_run_fails_alone(work: GatedWork) -> None:
     work.wait_until_busy()
     good, bad, also_good = runner.submit(["b"], [1]), runner.submit(["fails"], [1]), runner.submit(["c"], [1])
     work.open()
-    assert [future.result() for future in (first, good, also_good)] == [["A"], ["B"], ["C"]]
+    assert [future.result(PATIENCE) for future in (first, good, also_good)] == [["A"], ["B"], ["C"]]
     with pytest.raises(ValueError, match="cannot be run: fails"):
-        bad.result()
-    assert runner.submit(["d"], [1]).result() == ["D"]  # the thread lives on
+        bad.result(PATIENCE)
+    assert runner.submit(["d"], [1]).result(PATIENCE) == ["D"]  # the thread lives on
     runner.close()
 
 

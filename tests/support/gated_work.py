@@ -7,7 +7,7 @@ import threading
 import numpy as np
 from numpy.typing import NDArray
 
-_PATIENCE = 60.0  # seconds after which a test that hangs fails
+PATIENCE = 60.0  # seconds after which a test that hangs fails
 
 
 class GatedWork:
@@ -23,12 +23,12 @@ class GatedWork:
             raise ValueError("cannot be run: fails")
         self.batches.append(list(items))
         self._busy.set()
-        assert self._open.wait(_PATIENCE)
+        assert self._open.wait(PATIENCE)
         return [item.upper() for item in items]
 
     def wait_until_busy(self) -> None:
         """Return once something runs."""
-        assert self._busy.wait(_PATIENCE)
+        assert self._busy.wait(PATIENCE)
 
     def open(self) -> None:
         """Let everything run, now and later."""
@@ -51,13 +51,13 @@ class GatedScorer:
             self.batches.append([len(one) for one in ids])
             mine = len(self.batches)
             self._changed.notify_all()
-            assert self._changed.wait_for(lambda: self._allowed >= mine, _PATIENCE)
+            assert self._changed.wait_for(lambda: self._allowed >= mine, PATIENCE)
         return [np.array([len(one) / 1000, 1 - len(one) / 1000]) for one in ids]
 
     def started(self, count: int) -> None:
         """Return once so many batches have begun; blocks, so call it in a thread."""
         with self._changed:
-            assert self._changed.wait_for(lambda: len(self.batches) >= count, _PATIENCE)
+            assert self._changed.wait_for(lambda: len(self.batches) >= count, PATIENCE)
 
     def allow(self, count: int = 1 << 30) -> None:
         """Let the first `count` batches end."""

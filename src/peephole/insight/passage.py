@@ -47,11 +47,12 @@ class Passage:
         holds: values to hold.
         states: initial states; zeros where there are none.
         back: whether to keep what `backward` needs. That takes the compiled backend; without it any backend will do.
+        keep: whether to keep the values of every step.
 
     Attributes:
         inputs: of each stage, the rows `[R, D]` that it reads.
         outputs: the rows `[R, F]` that leave the last stage.
-        runs: of each track, what it gave: rows `[R, P]`, final states, and all values `[R, H]`.
+        runs: of each track, what it gave: rows `[R, P]`, final states, and all values `[R, H]`, if they are kept.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Passage:
         holds: Holds | None = None,
         states: States | None = None,
         back: bool = False,
+        keep: bool = True,
     ) -> None:
         self.network, self.rows, self.sequences = network, rows, sequences
         self._holds, self._states = holds, states
@@ -76,13 +78,20 @@ class Passage:
                 rows = stage(rows)
             else:
                 given = [
-                    self._run(track, rows, (holds or {}).get(track.name, {}), states, back) for track in stage
+                    self._run(track, rows, (holds or {}).get(track.name, {}), states, back, keep)
+                    for track in stage
                 ]
                 rows = np.concatenate(given, axis=1) if len(given) > 1 else given[0]
         self.outputs = rows
 
     def _run(
-        self, track: Track, rows: Array, held: Mapping[str, Array], states: States | None, back: bool
+        self,
+        track: Track,
+        rows: Array,
+        held: Mapping[str, Array],
+        states: States | None,
+        back: bool,
+        keep: bool,
     ) -> Array:
         count = len(self.sequences.lengths)
         start = {
@@ -90,7 +99,8 @@ class Passage:
             for name in track.cell.states
         }
         start.update((states or {}).get(track.name, {}))
-        options: dict[str, Any] = {"reverse": track.reverse, "save": track.cell.values, "clamp": held}
+        save = track.cell.values if keep or back else ()
+        options: dict[str, Any] = {"reverse": track.reverse, "save": save, "clamp": held}
         arguments = (track.cell, rows, self.sequences.batch_sizes, track.weights, start)
         if back:
             self._recordings[track.name] = recording = record(*arguments, **options)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from peephole.insight.network import Array, Network
-from peephole.insight.passage import Passage
+from peephole.insight.passage import Holds, Passage
 from peephole.insight.readout import Reader, Readout, read_out
 from peephole.ops import Sequences
 from peephole.ops.sequences import Integers
@@ -38,6 +38,7 @@ class Case:
         run_again: the outputs `[N, C]` for N selections of the rows, each given by its positions, ascending.
         differentiate: the value and gradient `[T, D]` of the number for other rows `[T, D]`.
         measure: the number that faithfulness looks at, `[N]`, from outputs `[N, C]`: the target's probability, for a classifier.
+        holds: what is held while the network runs: track → value → `[T, H]`, NaN where it is free.
     """
 
     network: Network
@@ -48,6 +49,7 @@ class Case:
     run_again: Callable[[Sequence[Integers]], Array]
     differentiate: Callable[[Sequence[Array]], list[tuple[float, Array]]]
     measure: Callable[[Array], Numbers]
+    holds: Holds = dataclasses.field(default_factory=dict[str, Mapping[str, Array]])
 
     @property
     def steps(self) -> int:
@@ -57,7 +59,7 @@ class Case:
     @functools.cached_property
     def passage(self) -> Passage:
         """The input's way through the layers, every value kept."""
-        return Passage(self.network, self.rows, Sequences.from_lengths([self.steps]))
+        return Passage(self.network, self.rows, Sequences.from_lengths([self.steps]), holds=self.holds)
 
     @functools.cached_property
     def readout(self) -> Readout:

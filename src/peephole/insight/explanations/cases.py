@@ -15,10 +15,10 @@ from peephole.classifier.rows import LinearWeights
 from peephole.classifier.storage import gather
 from peephole.classifier.tokenizer import Ids
 from peephole.errors import OptionError, ShapeError, nearest
+from peephole.insight.explanations.again import Again
 from peephole.insight.explanations.case import Case, Numbers, Spans
+from peephole.insight.holds import Held, holds_of
 from peephole.insight.network import Array, network_of
-from peephole.insight.passage import Passage
-from peephole.insight.readout import read_out
 from peephole.ops import Sequences
 from peephole.ops.sequences import Integers
 
@@ -49,7 +49,9 @@ class Head:
         return passed
 
 
-def case_of_text(classifier: Classifier, ids: Ids, spans: Spans, target: int, against: int) -> Case:
+def case_of_text(
+    classifier: Classifier, ids: Ids, spans: Spans, target: int, against: int, again: Again | None = None
+) -> Case:
     """Return the case of a classifier's text: how much the logit of `target` exceeds that of `against`.
 
     Args:
@@ -58,14 +60,19 @@ def case_of_text(classifier: Classifier, ids: Ids, spans: Spans, target: int, ag
         spans: `[W, 2]` those of each word.
         target: position of the label to explain.
         against: position of the label that it is compared with.
+        again: of the same tokens, where values are held.
     """
     weights = np.zeros(len(classifier.labels))
     weights[target], weights[against] = 1.0, -1.0
 
     def run_again(selections: Sequence[Integers]) -> Array:
+        if again is not None:
+            return again.outputs(selections)
         return classifier.logits([ids[one] for one in selections])
 
     def differentiate(rows: Sequence[Array]) -> list[tuple[float, Array]]:
+        if again is not None:
+            return again.gradients(rows, weights)
         return [(one.value, one.gradient) for one in classifier.gradients_at(rows, target=weights)]
 
     def measure(logits: Array) -> Numbers:
@@ -73,7 +80,19 @@ def case_of_text(classifier: Classifier, ids: Ids, spans: Spans, target: int, ag
 
     network = network_of(classifier, "explain")
     rows = gather(classifier.forward.embedding, ids)
-    return Case(network, classifier.forward, rows, spans, weights, run_again, differentiate, measure)
+    holds = {} if again is None else again.holds
+    return Case(network, classifier.forward, rows, spans, weights, run_again, differentiate, measure, holds)
+
+
+def held_text(classifier: Classifier, ids: Ids, held: Held, where: str) -> Again:
+    """Return what runs a text's tokens `[T]` again while values are held, as `peephole.clamp` takes them.
+
+    Raises:
+        OptionError, ShapeError: something is held that is not there, or does not fit.
+    """
+    network = network_of(classifier, where)
+    holds = holds_of(network, Sequences.from_lengths([len(ids)]), held, {}, where)
+    return Again(network, classifier.forward, gather(classifier.forward.embedding, ids), holds)
 
 
 def case_of_rows(
@@ -105,26 +124,15 @@ def case_of_rows(
         raise ShapeError(f"case_of_rows: x must be [T, D] with D = {width}; got {list(rows.shape)}")
     fixed = np.asarray(weights, np.float64)
 
-    def passed(inputs: Sequence[Array], *, back: bool = False) -> tuple[Sequences, Passage]:
-        sequences = Sequences.from_lengths([len(one) for one in inputs])
-        packed = sequences.pack(inputs, network.dtype, width)
-        return sequences, Passage(network, packed, sequences, back=back)
-
-    def run_again(selections: Sequence[Integers]) -> Array:
-        return read_out(head, passed([rows[one] for one in selections])[1]).logits
+    again = Again(network, head, rows)
 
     def differentiate(inputs: Sequence[Array]) -> list[tuple[float, Array]]:
-        sequences, passage = passed(inputs, back=True)
-        readout = read_out(head, passage)
-        d_logits = np.broadcast_to(fixed.astype(network.dtype), readout.logits.shape)
-        d_rows = passage.backward(*readout.backward(d_logits)).rows
-        values = readout.logits.astype(np.float64) @ fixed
-        return [(float(values[n]), d_rows[sequences.rows_of(n)]) for n in range(len(inputs))]
+        return again.gradients(inputs, fixed)
 
     steps = np.arange(len(rows))
     return Case(
         network, head, rows, np.stack([steps, steps + 1], axis=1) if spans is None else spans, fixed,
-        run_again, differentiate, lambda outputs: outputs.astype(np.float64) @ fixed,
+        again.outputs, differentiate, lambda outputs: outputs.astype(np.float64) @ fixed,
     )  # fmt: skip
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from peephole.classifier import Classifier
 from peephole.insight.explanations import Explanation, explain
 from peephole.insight.explanations.methods import MOST_TRACED_TOKENS
+from peephole.insight.holds import Held
 from peephole.insight.page.data import page_data
 from peephole.insight.page.schema import PageData
-from peephole.insight.tracing import trace
+from peephole.insight.tracing import clamp, trace
 
 
 def explained_page(
@@ -19,6 +20,7 @@ def explained_page(
     faithfulness: bool = True,
     phrases: bool = True,
     title: str | None = None,
+    held: Held | None = None,
 ) -> tuple[Explanation, PageData]:
     """Explain a text, look into the model while it reads it, and return the explanation with the document of its page.
 
@@ -32,6 +34,7 @@ def explained_page(
         faithfulness: likewise.
         phrases: likewise.
         title: of the page; by default, made of the verdict.
+        held: values to hold, as `peephole.clamp` takes them, in the explanation and in what is looked into.
 
     Raises:
         OptionError, TextTypeError, BackendUnavailable: as `explain`.
@@ -42,9 +45,12 @@ def explained_page(
         >>> found.target, len(data["tracks"])
         ('positive', 2)
     """
-    found = explain(model, text, method=method, target=target, faithfulness=faithfulness, phrases=phrases)
+    found = explain(
+        model, text, method=method, target=target, faithfulness=faithfulness, phrases=phrases, held=held
+    )
     count = len(found.text.tokens)
     if count > MOST_TRACED_TOKENS:
         why = f"this text has {count:,} tokens, and the values of at most {MOST_TRACED_TOKENS:,} are kept"
         return found, page_data(None, found, title=title, untraced=why)
-    return found, page_data(trace(model, text), found, title=title)
+    traced = clamp(model, text, held) if held else trace(model, text)
+    return found, page_data(traced, found, title=title)

@@ -91,7 +91,7 @@ def _add_paths(api: FastAPI, service: Service) -> None:
         "/explain",
         summary="Explain an answer: words, gates, conveyor",
         responses={200: schema.explain_answer(), **refused},
-        openapi_extra=schema.explain_request(service.settings, classifiers, names),
+        openapi_extra=schema.explain_request(service.settings, classifiers, names, service.values),
     )(endpoints.explain_endpoint(service, names))
     api.get("/models", summary="List the models", responses={200: schema.models_answer()})(
         endpoints.models_endpoint(service)

@@ -7,9 +7,10 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from peephole.classifier.rules import Problem as Broken
-from peephole.classifier.rules import Rule, choice, flag, refuse, shown, whole
+from peephole.classifier.rules import Rule, choice, flag, number, refuse, shown, whole
 from peephole.classifier.strict_json import read_json
 from peephole.errors import ModelError, OptionError, nearest
+from peephole.insight.holds import Hold
 from peephole.serve.problems import Problem
 from peephole.serve.settings import Settings
 
@@ -17,6 +18,17 @@ MOST_LABELS = 1000
 TOP_K = whole(1, MOST_LABELS)
 _WHERE = "body"
 _MOST_NAMED = 8  # unknown fields
+HELD_LEAST, HELD_MOST = -100, 100
+MOST_PLACES = 4096
+_PLACES = Rule(
+    f"must be a list of at most {MOST_PLACES:,} whole numbers",
+    lambda value: (
+        isinstance(value, list)
+        and len(value) <= MOST_PLACES  # pyright: ignore[reportUnknownArgumentType]
+        and all(isinstance(one, int) and not isinstance(one, bool) for one in value)
+    ),
+)
+_HELD = number(HELD_LEAST, HELD_MOST)
 _LABEL = Rule("must be a label", lambda value: isinstance(value, str))
 
 
@@ -47,6 +59,7 @@ class ExplainBody:
     target: str | None
     faithfulness: bool
     phrases: bool
+    held: Mapping[str, Hold]
 
 
 def predict_body(data: bytes, settings: Settings, models: Sequence[str]) -> PredictBody:
@@ -71,13 +84,20 @@ def predict_body(data: bytes, settings: Settings, models: Sequence[str]) -> Pred
 
 
 def explain_body(
-    data: bytes, settings: Settings, models: Sequence[str], methods: Sequence[str]
+    data: bytes, settings: Settings, models: Mapping[str, Collection[str]], methods: Sequence[str]
 ) -> ExplainBody:
-    """Read the body of ``POST /explain``; raises what `predict_body` raises."""
+    """Read the body of ``POST /explain``; raises what `predict_body` raises.
+
+    Args:
+        data: the body.
+        settings: the limits.
+        models: by name, the names of the values that can be held; the default model first.
+        methods: of explaining.
+    """
     broken: list[Broken] = []
     document = _object(data)
     asked = _fields(document, "", ("inputs", "parameters", "model"), broken)
-    names = ("method", "target", "faithfulness", "phrases")
+    names = ("method", "target", "faithfulness", "phrases", "clamp")
     parameters = _fields(asked.get("parameters", {}), "parameters", names, broken)
     if "inputs" not in asked:
         broken.append(("inputs", "must be there; got none"))
@@ -87,6 +107,10 @@ def explain_body(
     rules = {"method": choice(*methods), "target": _LABEL, "faithfulness": flag(), "phrases": flag()}
     for name, rule in rules.items():
         _check(parameters, name, "parameters.", rule, broken)
+    model = asked.get("model", next(iter(models)))
+    held: Mapping[str, Hold] = {}
+    if isinstance(model, str) and model in models:
+        held = _held(parameters.get("clamp", {}), models[model], broken)
     refuse(OptionError, _WHERE, broken)
     return ExplainBody(
         asked["inputs"],
@@ -95,7 +119,26 @@ def explain_body(
         parameters.get("target"),
         parameters.get("faithfulness", False),
         parameters.get("phrases", False),
+        held,
     )
+
+
+def _held(clamp: object, known: Collection[str], broken: list[Broken]) -> dict[str, Hold]:
+    """What is to be held: a number for every unit and step, or an object that says of which."""
+    found: dict[str, Hold] = {}
+    for name, given in _fields(clamp, "parameters.clamp", known, broken).items():
+        path = f"parameters.clamp.{name}"
+        fields: Mapping[str, Any] = {"value": given}
+        if isinstance(given, dict):
+            fields = _fields(given, path, ("value", "units", "steps"), broken)  # pyright: ignore[reportUnknownArgumentType]
+        broken += [
+            problem
+            for one, rule in {"value": _HELD, "units": _PLACES, "steps": _PLACES}.items()
+            if (one in fields or one == "value")
+            and (problem := rule.problem(f"{path}.{one}", fields.get(one))) is not None
+        ]
+        found[name] = Hold(fields.get("value", 0.0), fields.get("units"), fields.get("steps"))
+    return found
 
 
 def _object(data: bytes) -> Any:
@@ -112,7 +155,7 @@ def _fields(value: object, path: str, allowed: Collection[str], broken: list[Bro
         return {}
     found: dict[str, Any] = value  # pyright: ignore[reportUnknownVariableType]
     unknown = [name for name in found if name not in allowed]
-    rule = f"must have no fields but {', '.join(map(repr, allowed))}"
+    rule = f"must have no fields but {', '.join(map(repr, allowed))}" if allowed else "must have no fields"
     for name in unknown[
         :_MOST_NAMED
     ]:  # a body may hold a hundred thousand, and looking for what each meant takes time

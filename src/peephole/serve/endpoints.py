@@ -57,12 +57,13 @@ def explain_endpoint(service: Service, methods: tuple[str, ...]) -> Endpoint:
     async def explain(request: Request) -> Response:
         visit = visit_of(request.scope)
         data = await _body(request, visit)
-        body = explain_body(data, service.settings, service.names, methods)
+        body = explain_body(data, service.settings, service.values, methods)
         visit.facts.update(model=body.model or service.names[0], texts=1)
         if service.settings.log_texts:
             visit.facts["inputs"] = [body.text]
-        answer = await _outcome(service, request, visit, service.explain(body))
-        return Response(answer, media_type="application/json")
+        html = "text/html" in request.headers.get("accept", "")
+        answer = await _outcome(service, request, visit, service.explain(body, html=html))
+        return Response(answer, media_type="text/html" if html else "application/json")
 
     return explain
 

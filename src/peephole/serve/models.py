@@ -11,6 +11,7 @@ from peephole.classifier import Classifier, load
 from peephole.classifier.prediction import softmax
 from peephole.classifier.shipped import DEFAULT
 from peephole.errors import OptionError
+from peephole.insight.network import network_of
 from peephole.serve.batcher import Ids, Row
 
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -74,6 +75,19 @@ def load_models(models: Sequence[str]) -> dict[str, Classifier]:
     for classifier in loaded.values():
         next(classifier.predict(["not bad at all"]))
     return loaded
+
+
+def values_of(classifier: Classifier) -> tuple[str, ...]:
+    """Return the names of the values of a model that can be held, such as ``layer0.forward.f``; none without a recurrent layer.
+
+    Example:
+        >>> values_of(load())[:3]
+        ('layer0.forward.h', 'layer0.forward.c', 'layer0.forward.i')
+    """
+    if not any(stage.kind == "recurrent" for stage in classifier.config.stages):
+        return ()
+    tracks = network_of(classifier, "serve").tracks.values()
+    return tuple(f"{track.name}.{value}" for track in tracks for value in track.cell.values)
 
 
 def described(models: Mapping[str, Classifier]) -> dict[str, Any]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from peephole.classifier import Classifier
-from peephole.serve.bodies import MOST_LABELS
+from peephole.serve.bodies import HELD_LEAST, HELD_MOST, MOST_LABELS, MOST_PLACES
 from peephole.serve.problems import MEDIA_TYPE
 from peephole.serve.settings import Settings
 
@@ -67,8 +67,13 @@ def predict_answer() -> Schema:
     return _answer(description, schema, _SCORES)
 
 
-def explain_request(settings: Settings, classifiers: dict[str, Classifier], methods: Sequence[str]) -> Schema:
-    """The body of ``POST /explain``."""
+def explain_request(
+    settings: Settings,
+    classifiers: dict[str, Classifier],
+    methods: Sequence[str],
+    values: Mapping[str, Collection[str]],
+) -> Schema:
+    """The body of ``POST /explain``; `values` are the names of what can be held, by model."""
     labels = sorted({label for classifier in classifiers.values() for label in classifier.labels})
     parameters: Schema = {
         "method": {"enum": list(methods), "description": "how words are scored; auto by default"},
@@ -78,13 +83,26 @@ def explain_request(settings: Settings, classifiers: dict[str, Classifier], meth
             "description": "delete the highest words and run again, some hundreds of times; false by default",
         },
         "phrases": {"type": "boolean", "description": "make the tree of phrases; false by default"},
+        "clamp": {
+            "type": "object",
+            "description": "values to hold, such as layer0.forward.f: a number, or of which units and steps",
+            "properties": {name: _hold() for name in sorted(set().union(*values.values()))},
+            "additionalProperties": False,
+        },
     }
     fields: Schema = {
         "inputs": {"type": "string", "maxLength": settings.explain_characters, "description": "a text"},
         "parameters": _object(parameters),
         "model": _model(classifiers),
     }
-    return _body(_object(fields, ["inputs"]), {"one": {"summary": "A text", "value": {"inputs": _TEXT}}})
+    examples: Schema = {"one": {"summary": "A text", "value": {"inputs": _TEXT}}}
+    held = next((name for names in values.values() for name in names if name.endswith(".f")), None)
+    if held is not None:
+        examples["held"] = {
+            "summary": "A text, while the model may not forget",
+            "value": {"inputs": _TEXT, "parameters": {"clamp": {held: 1}}},
+        }
+    return _body(_object(fields, ["inputs"]), examples)
 
 
 def explain_answer() -> Schema:
@@ -114,7 +132,9 @@ def explain_answer() -> Schema:
         "description": "what a page is drawn from: words, gates, conveyor; arrays of 8 bits a number, in base64",
     }
     fields: Schema = {"model": {"type": "string"}, "explanation": explanation, "page": page}
-    return _answer("Why the model answers as it does", _object(fields, ["model", "explanation", "page"]))
+    answer = _answer("Why the model answers as it does", _object(fields, ["model", "explanation", "page"]))
+    answer["content"]["text/html"] = {"schema": {"type": "string"}}  # where Accept asks for it: one file
+    return answer
 
 
 def models_answer() -> Schema:
@@ -163,6 +183,12 @@ def _object(fields: Schema, required: Sequence[str] = ()) -> Schema:
 
 def _model(classifiers: dict[str, Classifier]) -> Schema:
     return {"enum": list(classifiers), "description": "name of a model; the first by default"}
+
+
+def _hold() -> Schema:
+    value: Schema = {"type": "number", "minimum": HELD_LEAST, "maximum": HELD_MOST}
+    places: Schema = {"type": "array", "items": {"type": "integer"}, "maxItems": MOST_PLACES}
+    return {"anyOf": [value, _object({"value": value, "units": places, "steps": places}, ["value"])]}
 
 
 def _unit() -> Schema:

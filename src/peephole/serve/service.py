@@ -12,7 +12,7 @@ from peephole.classifier import Classifier
 from peephole.serve.batcher import Batcher
 from peephole.serve.bodies import ExplainBody
 from peephole.serve.metrics import Metrics
-from peephole.serve.models import ClassifierScorer
+from peephole.serve.models import ClassifierScorer, values_of
 from peephole.serve.places import Places
 from peephole.serve.runner import Runner
 from peephole.serve.settings import Settings
@@ -22,6 +22,7 @@ class _Question(NamedTuple):
     classifier: Classifier
     name: str
     body: ExplainBody
+    html: bool
 
 
 class Service:
@@ -36,6 +37,7 @@ class Service:
         self.settings = settings
         self.classifiers = dict(classifiers)
         self.names = tuple(self.classifiers)
+        self.values = {name: values_of(classifier) for name, classifier in classifiers.items()}
         self.metrics = Metrics()
         self.queues = {
             "/predict": Places(settings.queue_texts),
@@ -58,10 +60,10 @@ class Service:
         """Whether another request would find a place."""
         return not self.stopping and not self.queues["/predict"].full
 
-    async def explain(self, body: ExplainBody) -> bytes:
-        """Return the answer to ``POST /explain`` as JSON."""
+    async def explain(self, body: ExplainBody, *, html: bool = False) -> bytes:
+        """Return the answer to ``POST /explain`` as JSON, or as one file of HTML."""
         name = body.model or self.names[0]
-        question = _Question(self.classifiers[name], name, body)
+        question = _Question(self.classifiers[name], name, body, html)
         (answer,) = await asyncio.wrap_future(self._explainer.submit([question], [1]))
         return answer
 
@@ -74,10 +76,10 @@ class Service:
 
 
 def _explained(questions: list[_Question]) -> Sequence[bytes]:
-    from peephole.insight.page import explained_page
+    from peephole.insight.page import explained_page, page_html
 
     answers: list[bytes] = []
-    for classifier, name, body in questions:
+    for classifier, name, body, html in questions:
         found, page = explained_page(
             classifier,
             body.text,
@@ -85,7 +87,11 @@ def _explained(questions: list[_Question]) -> Sequence[bytes]:
             target=body.target,
             faithfulness=body.faithfulness,
             phrases=body.phrases,
+            held=body.held,
         )
+        if html:
+            answers.append(page_html(page).encode())
+            continue
         document = {"model": name, "explanation": found.to_dict(), "page": page}
         answers.append(json.dumps(document, allow_nan=False, separators=(",", ":")).encode())
     return answers

@@ -88,7 +88,7 @@ def test_what_takes_the_equations_apart_is_refused() -> None:
             continue
         with pytest.raises(OptionError, match=f"while values are held.*got '{method.name}'"):
             explain(model, TEXT, method=method.name, held=held)
-    with pytest.raises(OptionError, match="while values are held.*got phrases"):
+    with pytest.raises(OptionError, match=r"while values are held.*got phrases"):
         explain(model, TEXT, phrases=True, held=held)
     with pytest.raises(OptionError, match=r"explain: no value is named 'layer0.forward.z'"):
         explain(model, TEXT, held={"layer0.forward.z": 0.5})

@@ -81,6 +81,7 @@ def _add_paths(api: FastAPI, service: Service) -> None:
     classifiers = service.classifiers
     names = ("auto", *(method.name for method in methods()))
     refused: Any = schema.problem_answers(_ASKING)
+    api.get("/", include_in_schema=False)(endpoints.page)
     api.post(
         "/predict",
         summary="Label texts",

@@ -15,6 +15,7 @@ from peephole.serve.bodies import explain_body, predict_body
 from peephole.serve.guard import RETRY_SECONDS, full
 from peephole.serve.metrics import CONTENT_TYPE
 from peephole.serve.models import described
+from peephole.serve.page import live_page
 from peephole.serve.problems import ClientGoneError, Problem
 from peephole.serve.service import Service
 from peephole.serve.visit import Visit, visit_of
@@ -66,6 +67,12 @@ def explain_endpoint(service: Service, methods: tuple[str, ...]) -> Endpoint:
         return Response(answer, media_type="text/html" if html else "application/json")
 
     return explain
+
+
+async def page(request: Request) -> Response:
+    """Give the page for people."""
+    body, headers = live_page()
+    return Response(body, media_type="text/html", headers=headers)
 
 
 def models_endpoint(service: Service) -> Endpoint:

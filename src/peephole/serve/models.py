@@ -107,6 +107,7 @@ def described(models: Mapping[str, Classifier]) -> dict[str, Any]:
                 if stage.kind == "recurrent"
             ],
             "vocabulary": model.config.vocabulary,
+            "values": list(values_of(model)),
         }
         for name, model in models.items()
     ]

@@ -141,12 +141,17 @@ def models_answer() -> Schema:
     """The answer of ``GET /models``."""
     model: Schema = {
         "type": "object",
-        "required": ["name", "labels", "layers", "vocabulary"],
+        "required": ["name", "labels", "layers", "vocabulary", "values"],
         "properties": {
             "name": {"type": "string"},
             "labels": {"type": "array", "items": {"type": "string"}},
             "layers": {"type": "array", "items": {"type": "object"}},
             "vocabulary": {"type": "integer"},
+            "values": {
+                "type": "array",
+                "items": {"type": "string"},
+                "description": "what `clamp` of POST /explain can hold",
+            },
         },
     }
     fields: Schema = {"default": {"type": "string"}, "models": {"type": "array", "items": model}}

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 import functools
-import hashlib
 import html
-import importlib.resources
 import json
 import string
 
+from peephole.insight.page import assembly
 from peephole.insight.page.schema import PageData
 
-STYLES = ("base", "sentence", "figures", "readout")
-# In the order in which they are read: each uses what stands before it.
-SCRIPTS = (
-    "dom", "unpack", "colours", "state", "columns", "caption", "sentence", "heat", "unit", "gates", "belt", "highway", "phrases",
-    "trust", "readout", "table", "page",
-)  # fmt: skip
 _POLICY = "default-src 'none'; script-src {script}; style-src {style}; base-uri 'none'; form-action 'none'"
 
 
@@ -40,7 +32,7 @@ def page_html(data: PageData) -> str:
     """
     template, style, script = _parts()
     return string.Template(template).substitute(
-        policy=_POLICY.format(script=_source(script), style=_source(style)),
+        policy=_POLICY.format(script=assembly.source(script), style=assembly.source(style)),
         title=html.escape(data["title"]),
         style=style,
         script=script,
@@ -63,19 +55,7 @@ def embedded(data: PageData) -> str:
 @functools.cache
 def _parts() -> tuple[str, str, str]:
     """Template, style and script, as they stand in every page."""
-    folder = importlib.resources.files("peephole.insight.page")
-    style = "\n".join((folder / "styles" / f"{name}.css").read_text("utf-8") for name in STYLES)
-    script = "\n".join((folder / "scripts" / f"{name}.js").read_text("utf-8") for name in SCRIPTS)
-    return (
-        folder.joinpath("page.html").read_text("utf-8"),
-        style,
-        f'"use strict";\n(() => {{\n{script}}})();\n',
-    )
-
-
-def _source(code: str) -> str:
-    digest = base64.b64encode(hashlib.sha256(code.encode()).digest()).decode("ascii")
-    return f"'sha256-{digest}'"
+    return assembly.template(), assembly.styles(), assembly.as_program(assembly.scripts())
 
 
 def _summary(data: PageData) -> str:

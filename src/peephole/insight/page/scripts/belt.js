@@ -142,6 +142,7 @@ function drawBelt(state, room) {
   if (!tracks.length) return null;
   const entry = (kind, words) => el("span", { class: "entry" }, swatch(kind === "put" ? { background: "var(--faint)", opacity: "0.38" } : { background: "var(--ink)" }), words);
   return section(
+    state,
     "belt",
     "What each word put on the belt, and what is left of it",
     "Each word loads a parcel onto the memory; every later word lets some of it fall off. How thick a band is, is how much of its word the " +

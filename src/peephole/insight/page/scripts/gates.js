@@ -52,6 +52,7 @@ function drawGates(state, room) {
   );
   const names = state.data.tracks[0].gates.map((gate) => gate.role);
   return section(
+    state,
     "gates",
     hasGates ? "What the gates did at each word" : "What the units held at each word",
     "Every recurrent unit carries one number of memory from word to word. " +
@@ -62,6 +63,7 @@ function drawGates(state, room) {
   );
 }
 
-function section(name, title, lead, ...children) {
-  return el("section", { id: name, "aria-labelledby": `${name}-title` }, el("h2", { id: `${name}-title` }, title), lead ? el("p", { class: "lead" }, lead) : null, ...children);
+function section(state, name, title, lead, ...children) {
+  const title_id = state.id(`${name}-title`);
+  return el("section", { id: state.id(name), class: name, "aria-labelledby": title_id }, el("h2", { id: title_id }, title), lead ? el("p", { class: "lead" }, lead) : null, ...children);
 }

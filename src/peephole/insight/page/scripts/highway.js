@@ -72,6 +72,7 @@ function drawHighway(state, room) {
   const entry = (kind, words) =>
     el("span", { class: "entry" }, svg("svg", { viewBox: "0 0 30 12" }, svg("line", { class: `line ${kind}`, x1: 1, x2: 29, y1: 6, y2: 6 })), words);
   return section(
+    state,
     "highway",
     "How strongly the verdict reacts to the memory at each word",
     "A small change to the memory after a word would change the verdict: by how much, is its gradient. " +

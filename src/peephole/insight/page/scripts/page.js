@@ -30,24 +30,24 @@ function draw(state, main) {
       drawPhrases(state, room),
       drawTrust(state, room),
       drawTable(state),
-      foot(state.data),
+      state.options.bare ? null : foot(state.data),
       makeReadout(state),
     ].filter(Boolean),
   );
   const { word } = state;
-  if (word !== null) (state.word = null), state.light(word, "hold");
+  if (word !== null) (state.word = null), state.light(word, "hold"); // as before the window changed
   main.dataset.drawn = (performance.now() - began).toFixed(1);
 }
 
 const ends = new WeakMap();
 
-// Draw a document into an element; a later call takes the place of an earlier one.
-function show(data, main) {
+// Draw a document into an element; a later call takes the place of an earlier one. `makeState` has the options.
+function show(data, main, options = {}) {
   const began = performance.now();
   if (ends.has(main)) ends.get(main)();
-  const state = makeState(data);
+  const state = makeState(data, options);
   state.values = unpacked(data);
-  document.title = data.title;
+  if (!options.bare) document.title = data.title;
   draw(state, main);
   main.dataset.ready = (performance.now() - began).toFixed(1);
   let width = main.clientWidth;

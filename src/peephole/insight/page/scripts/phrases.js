@@ -39,6 +39,7 @@ function drawPhrases(state, room) {
   const sample = (side, sign, label) =>
     el("span", { class: "entry" }, swatch({ background: `var(--${side})`, opacity: "0.75" }), `${sign} pushes towards `, el("bdi", {}, label));
   return section(
+    state,
     "phrases",
     "What words say together",
     "At the bottom each word by itself; above it the phrases it is joined to, up to the whole text. Neighbours that change each other most are joined first.",

@@ -41,9 +41,12 @@ function unitFacts(state, word) {
 function makeReadout(state) {
   const what = el("span", { class: "what", dir: "auto" });
   const how = el("span", { class: "how" });
-  const bar = el("div", { class: "readout", role: "status", "aria-live": "polite" }, el("div", {}, what, how));
+  const told = el("div", { class: "told", role: "status", "aria-live": "polite" }, what, how);
+  const tools = state.options.tools ? el("div", { class: "tools" }, state.options.tools(state)) : null;
+  const bar = el("div", { class: "readout" }, el("div", {}, told, tools));
   const tell = () => {
     bar.classList.toggle("shown", state.word !== null);
+    bar.classList.toggle("held", state.held);
     if (state.word === null) return;
     what.textContent = state.data.words[state.word].text;
     const parts = wordFacts(state, state.word).flatMap(([number, words], place) => [place ? "  ·  " : "", el("b", {}, number), words]);

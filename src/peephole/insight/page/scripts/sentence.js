@@ -23,11 +23,12 @@ function wordColour(data, word) {
   return `color-mix(in srgb, var(--${side}) ${(100 * size).toFixed(0)}%, var(--band))`;
 }
 
-function drawVerdict(state) {
+// level: of its heading.
+function drawVerdict(state, level = "h1") {
   const { verdict, model, steps, words_total } = state.data;
   const facts = model ? `${model.cell}, ${plural(model.units, "unit")}${model.directions > 1 ? ", reading both ways" : ""}` : "The model";
   if (!verdict) {
-    const heading = el("h1", {}, "Inside a recurrent layer");
+    const heading = el(level, {}, "Inside a recurrent layer");
     return [el("p", { class: "kicker" }, `${facts} · ${plural(steps, "step")}`), el("div", { class: "verdict" }, heading)];
   }
   const shown = verdict.probabilities.slice(0, 6);
@@ -39,7 +40,7 @@ function drawVerdict(state) {
     el(
       "div",
       { class: "verdict" },
-      el("h1", { class: sideOfLabel(state.data, verdict.label) || "" }, verdict.label),
+      el(level, { class: sideOfLabel(state.data, verdict.label) || "" }, verdict.label),
       el("span", { class: "sure" }, percent(shown[0][1])),
     ),
     el("div", { class: "chances", "aria-hidden": "true" }, bars),
@@ -70,7 +71,7 @@ function drawText(state) {
       "span",
       {
         class: `word ${side} ${word.gap ? "gap" : ""}`.trim(),
-        id: `word-${index}`,
+        id: state.id(`word-${index}`),
         role: "option",
         "aria-selected": "false",
         "aria-label": meaning,
@@ -95,7 +96,7 @@ function drawText(state) {
     if (lit === null) return box.removeAttribute("aria-activedescendant");
     nodes[lit].classList.add("lit");
     nodes[lit].setAttribute("aria-selected", "true");
-    box.setAttribute("aria-activedescendant", `word-${lit}`);
+    box.setAttribute("aria-activedescendant", state.id(`word-${lit}`));
   });
   return box;
 }
@@ -108,7 +109,7 @@ function drawSentence(state) {
   return el(
     "header",
     {},
-    drawVerdict(state),
+    state.options.bare ? null : drawVerdict(state),
     words.length ? drawText(state) : el("p", { class: "says" }, "There is no text: what is seen is what the model says of nothing."),
     push && words.length ? el("p", { class: "key" }, sample(push.up, "+", push.target), sample(other, "−", push.against)) : null,
     says(state, captions.sentence),

@@ -1,12 +1,18 @@
 // What is chosen: a word that is lit in every figure, and in each track a unit that is followed.
 
-function makeState(data) {
+// options: prefix, of the ids of its elements, where several documents stand in one page; bare: without the verdict, the title and
+// the foot, which the page around has; follow: the units to begin with, by track; onword: told of the lit word; tools: elements
+// beside the numbers of a word that is held.
+function makeState(data, options = {}) {
   const listeners = { word: [], unit: [] };
+  const wanted = (track) => track.drawn.indexOf((options.follow || {})[track.name]);
   const state = {
     data,
+    options,
+    id: (name) => (options.prefix || "") + name,
     word: null,
     held: false, // by a click or the keyboard: hovering elsewhere does not put it out
-    units: data.tracks.map((track) => track.follow),
+    units: data.tracks.map((track) => (wanted(track) >= 0 ? wanted(track) : track.follow)),
     track: null, // whose figure was touched last: the readout has the numbers of its unit
     columnWord: new Int32Array(data.tokens.length).fill(-1),
     on: (what, listener) => listeners[what].push(listener),
@@ -21,10 +27,12 @@ function makeState(data) {
   state.light = (word, how) => {
     const index = word === undefined || word === null || word < 0 || word >= data.words.length ? null : word;
     if (how === "hover" && state.held) return;
-    state.held = how === "hold" && index !== null;
-    if (index === state.word) return;
+    const held = how === "hold" && index !== null;
+    if (index === state.word && held === state.held) return;
+    state.held = held;
     state.word = index;
     tell("word");
+    if (options.onword) options.onword(state);
   };
   state.step = (by) => {
     const last = data.words.length - 1;

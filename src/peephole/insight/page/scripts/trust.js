@@ -50,6 +50,7 @@ function drawTrust(state, room) {
     el("span", { class: "entry" }, svg("svg", { viewBox: "0 0 30 12" }, svg("line", { class: `line ${kinds[name]}`, x1: 1, x2: 29, y1: 6, y2: 6 })), ORDERS[name]),
   );
   return section(
+    state,
     "trust",
     "Can these scores be trusted?",
     "A score is a claim: without this word the verdict would be weaker. So the words are deleted, those with the highest scores first, and the model reads again. " +

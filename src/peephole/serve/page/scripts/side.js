@@ -6,7 +6,8 @@ class Side {
     this.brief = el("span"); // the verdict in a word, where the window is small
     this.figures = el("div", { class: "figures" });
     this.problem = el("div", { class: "problem", role: "alert", hidden: true });
-    this.box = el("article", { class: "side", "aria-label": place ? "The second model" : "The model" }, this.verdict, this.problem, this.figures);
+    this.more = el("button", { type: "button", class: "more", hidden: true, onclick: () => this.#deeper() }, "Test these words, and join them to phrases");
+    this.box = el("article", { class: "side", "aria-label": place ? "The second model" : "The model" }, this.verdict, this.problem, this.figures, this.more);
     Object.assign(this, { page, place, data: null, words: null, state: null, choice: null });
     this.quick = new Newest();
     this.slow = new Newest();
@@ -20,7 +21,17 @@ class Side {
     this.figures.classList.add("old");
     if (!isHeld) this.quick.run((signal) => this.#verdict(choice, model, body, signal));
     const parameters = isHeld ? { clamp } : {};
-    this.slow.run((signal) => this.#explanation(choice, model, { ...body, parameters }, signal));
+    this.asked = [choice, model, { ...body, parameters }];
+    this.more.hidden = true;
+    this.slow.run((signal) => this.#explanation(...this.asked, signal));
+  }
+
+  // What takes seconds, on request: words deleted in the order of their scores, and the tree of phrases.
+  #deeper() {
+    const [choice, model, body] = this.asked;
+    const parameters = { ...body.parameters, faithfulness: true, phrases: !body.parameters.clamp };
+    this.more.disabled = true;
+    this.slow.run((signal) => this.#explanation(choice, model, { ...body, parameters }, signal).finally(() => (this.more.disabled = false)));
   }
 
   async #verdict(choice, model, body, signal) {
@@ -88,6 +99,7 @@ class Side {
       tools: () => this.page.tools(this),
     });
     figures.classList.remove("old");
+    this.more.hidden = data.trust !== null || data.words.length < 2;
     figures.querySelectorAll("details").forEach((node, place) => (node.open = Boolean(open[place])));
     if (hadFocus) figures.querySelector(".text")?.focus({ preventScroll: true });
   }

@@ -14,7 +14,9 @@ from peephole.serve.problems import Problem
 from peephole.serve.settings import Settings
 from peephole.serve.visit import header, visit_of
 
-OPEN = frozenset({"/", "/health", "/ready"})  # the page, which asks for the token, and probes, which know none
+OPEN = frozenset(
+    {"/", "/health", "/ready"}
+)  # the page, which asks for the token, and probes, which know none
 RETRY_SECONDS = 1
 
 

@@ -1,4 +1,4 @@
-"""Bytes on a connection: heads that are too large or too slow, bodies that do not come, what is no HTTP, many clients at once."""
+"""Bytes on a connection: heads and bodies that are large or slow, what is no HTTP, many clients at once."""
 
 from __future__ import annotations
 
@@ -90,6 +90,18 @@ def test_a_body_in_chunks_is_answered(server: Process) -> None:
     with server.client() as client:
         found = client.post("/predict", content=chunks(), headers={"content-type": "application/json"})
     assert found.json()[0]["label"] == "positive"
+
+
+@pytest.mark.parametrize("size", [18, 1_999, 2_001, 70_000, 300_000, 1 << 20])
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_body_of_any_size_within_the_limit_is_answered(server: Process, size: int, chunked: bool) -> None:
+    """However its bytes arrive: as much at once as a read takes, which is more than a head may have."""
+    body = b'{"inputs": "good"}'.ljust(size)
+    with server.client() as client:
+        for _ in range(3):  # on the same connection
+            content = iter([body]) if chunked else body
+            found = client.post("/predict", content=content, headers={"content-type": "application/json"})
+            assert found.json()[0]["label"] == "positive"
 
 
 def test_what_is_no_http_is_refused(server: Process) -> None:

@@ -17,7 +17,9 @@ _GRACE_SECONDS = 1.0  # longer than the application, which answers a slow body w
 class BoundedProtocol(HttpToolsProtocol):
     """A connection whose client must send each head, and each body, in a bounded time, and heads of a bounded size.
 
-    `limited` makes a class with the bounds.
+    One request at a time: what comes before the answer to the one before is not read, and the connection is closed after that
+    answer, which says so. Clients that send several at once must be ready for it (RFC 9112, section 9.3.2), and a connection
+    holds one request and no more. `limited` makes a class with the bounds.
     """
 
     head_bytes = 16_384
@@ -25,9 +27,11 @@ class BoundedProtocol(HttpToolsProtocol):
 
     _timer: asyncio.TimerHandle | None = None
     _in_head = True
-    _received = 0  # bytes of a head that has not ended
+    _unparsed = (
+        0  # bytes since the last head, or part of a body, was whole: of a head, of what stands around chunks
+    )
     _parsed = 0  # bytes of the line and headers of the head that is parsed
-    _refused = False
+    _deaf = False  # nothing more is read
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """See `asyncio.Protocol`."""
@@ -41,51 +45,58 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """See `asyncio.Protocol`."""
-        if self._refused:
+        if self._deaf:
             return
         if self._in_head and self._timer is None:
             self._arm(self.read_seconds)  # empty lines begin no head, and may not hold a connection either
+        self._unparsed += len(data)
         super().data_received(data)
-        if self._in_head and not self._refused:
-            self._received += len(data)
-            if self._received > self.head_bytes:
-                self._refuse(self._too_large())
+        if self._unparsed > self.head_bytes and not self._deaf:
+            self._refuse(self._too_large())
 
     def on_message_begin(self) -> None:
         """A head begins."""
+        if self._answering():
+            self._close_after_answer()
+        if self._deaf:
+            return
         super().on_message_begin()
         self._in_head, self._parsed = True, 0
         self._arm(self.read_seconds)
 
     def on_url(self, url: bytes) -> None:
         """Part of the request's line."""
-        self._parsed += len(url)
-        super().on_url(url)
+        if not self._deaf:
+            self._parsed += len(url)
+            super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """A header."""
-        self._parsed += len(name) + len(value) + 4
-        super().on_header(name, value)
+        """A header; or, after a body in chunks, a trailer, which is no header and is left out."""
+        if self._in_head and not self._deaf:
+            self._parsed += len(name) + len(value) + 4
+            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """A head has ended."""
+        if self._deaf:
+            return
         if self._parsed > self.head_bytes:
             self._refuse(self._too_large())
-        if self._refused:
             return
-        self._in_head, self._received = False, 0
-        self._arm(self.read_seconds + _GRACE_SECONDS)
         super().on_headers_complete()
+        self._in_head, self._unparsed = False, 0
+        self._arm(self.read_seconds + _GRACE_SECONDS)
 
     def on_body(self, body: bytes) -> None:
         """Part of a body."""
-        if not self._refused:
+        if not self._deaf:
+            self._unparsed = 0
             super().on_body(body)
 
     def on_message_complete(self) -> None:
         """A body has ended."""
-        if not self._refused:
-            self._in_head = True
+        if not self._deaf:
+            self._in_head, self._unparsed = True, 0
             self._disarm()
             super().on_message_complete()
 
@@ -100,13 +111,14 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no HTTP."""
-        self._refuse(Problem(400, "the request must be one of HTTP/1.1; got something else"))
+        if not self._deaf:
+            self._refuse(Problem(400, "the request must be one of HTTP/1.1; got something else"))
 
     def _expired(self) -> None:
         self._timer = None
         if self._in_head and self._answering():
-            self._arm(self.read_seconds)  # the next head may take its time while this answer is made
-        elif self._in_head and self._received:
+            return  # empty lines came, and no head; once the answer is sent, the time between requests runs
+        if self._in_head and self._unparsed:
             self._refuse(Problem(408, f"head: must arrive within {self.read_seconds:g} seconds"))
         else:
             self.transport.close()
@@ -115,16 +127,28 @@ class BoundedProtocol(HttpToolsProtocol):
         cycle = cast("RequestResponseCycle | None", self.cycle)  # None before the first request
         return cycle is not None and not cycle.response_complete
 
+    def _close_after_answer(self) -> None:
+        self._deaf = True
+        self._disarm()
+        self.cycle.keep_alive = False
+
     def _too_large(self) -> Problem:
-        return Problem(431, f"head: must be at most {self.head_bytes:,} bytes of line and headers")
+        if self._in_head:
+            return Problem(431, f"head: must be at most {self.head_bytes:,} bytes of line and headers")
+        return Problem(
+            431, f"body: must have at most {self.head_bytes:,} bytes around a chunk and after the last"
+        )
 
     def _refuse(self, problem: Problem) -> None:
         """Close, and say why where no other answer would be taken for this one."""
-        self._refused = True
-        self._disarm()
         name = request_id(())
         log("refused", request_id=name, status=problem.status, client=self.client[0] if self.client else None)
-        if not self._answering() or not (self._in_head or self.cycle.response_started):
+        if self._in_head and self._answering():
+            self._close_after_answer()
+            return
+        self._deaf = True
+        self._disarm()
+        if self._in_head or (self._answering() and not self.cycle.response_started):
             body = problem.body(name)
             head = (
                 f"HTTP/1.1 {problem.status} {problem.document(name)['title']}\r\ncontent-type: {MEDIA_TYPE}\r\n"

@@ -69,6 +69,12 @@ REFUSED: dict[str, tuple[bytes, int, str]] = {
     "too large": (b'{"inputs": "' + b"a" * (1 << 20) + b'"}', 413, "body: must be at most 1,048,576 bytes"),
 }
 
+EXPLAINED: dict[str, tuple[bytes, str]] = {
+    "a long target": (b"target", "target must be one of the labels"),
+    "a long method": (b"method", "parameters.method: must be one of"),
+    "a parameter of no name": (b"a" * 400_000, "must have no fields but"),
+}
+
 ANSWERED: dict[str, bytes] = {
     "empty": b'{"inputs": ""}',
     "a whole pair": b'{"inputs": "\\ud83d\\ude00 good"}',
@@ -89,6 +95,15 @@ def test_a_hostile_body_is_refused_with_its_reason(server: Here, name: str, path
     document = refused(found, status)
     assert reason in document["detail"]
     assert len(found.content) < 5000  # what was sent is shown, never sent back at length
+
+
+@pytest.mark.parametrize("name", EXPLAINED)
+def test_a_parameter_is_not_sent_back_at_length(server: Here, name: str) -> None:
+    parameter, reason = EXPLAINED[name]
+    body = b'{"inputs": "a", "parameters": {"' + parameter + b'": "' + b"m" * 500_000 + b'"}}'
+    found = server.ask("POST", "/explain", content=body, headers=JSON)
+    assert reason in refused(found, 422)["detail"]
+    assert len(found.content) < 5000
 
 
 @pytest.mark.parametrize("name", ANSWERED)

@@ -173,3 +173,24 @@ def test_a_model_is_tried_before_it_is_served(tmp_path: object) -> None:
     folder = Classifier(broken.config, broken.tokenizer, weights).save(f"{tmp_path}/huge")
     with pytest.raises(ModelError, match="must be finite"):
         load_models([str(folder)])
+
+
+@pytest.mark.parametrize(
+    "path", ["/explain%0A", "/predict%0A", "/health%0a", "/predict%00", "/predict%C2%85"]
+)
+def test_a_path_with_more_behind_it_is_another(server: Here, path: str) -> None:
+    """A router takes one with a newline for the path without; its places would not be asked for."""
+    claims = [queue.take() for queue in server.service.queues.values()]
+    assert all(claim is not None and claim.grow(1000) for claim in claims)
+    refused(server.post(path, {"inputs": "good"}), 404)
+
+
+def test_nobody_is_led_to_another_host(server: Here) -> None:
+    found = server.post("/predict/", {"inputs": "good"}, follow_redirects=False)
+    refused(found, 404)
+    assert "location" not in found.headers
+
+
+def test_a_path_of_another_spelling_is_the_same(server: Here) -> None:
+    assert server.post("/%70redict", {"inputs": "good"}).status_code == 200
+    assert all(queue.taken == 0 for queue in server.service.queues.values())

@@ -17,7 +17,7 @@ from peephole.serve import endpoints, schema
 from peephole.serve.asgi import App, Receive, Scope, Send
 from peephole.serve.guard import Guard
 from peephole.serve.observe import Observe
-from peephole.serve.problems import MEDIA_TYPE, ClientGoneError, Problem, mistake, problem_of
+from peephole.serve.problems import MEDIA_TYPE, ClientGoneError, Problem, asked, mistake, no_path, problem_of
 from peephole.serve.service import Service
 from peephole.serve.visit import visit_of
 
@@ -62,6 +62,7 @@ def _api(service: Service) -> FastAPI:
         description=_DESCRIPTION,
         docs_url=None,  # its pages load scripts from elsewhere
         redoc_url=None,
+        redirect_slashes=False,  # it would lead to whatever host the client names
         lifespan=lifespan,
     )
     _add_paths(api, service)
@@ -157,11 +158,15 @@ def _on_mistake(request: Request, error: Exception) -> Response:
 
 def _on_refusal(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    asked = f"{request.method[:20]} {request.url.path[:200]}"
+    method, path = (
+        request.method,
+        request.scope["path"],
+    )  # not that of its URL, which the Host header is part of
     if error.status_code == 405:
         allowed = (error.headers or {}).get("Allow", "")
-        return _respond(request, Problem(405, f"{asked}: must be {allowed}", headers=error.headers))
+        return _respond(
+            request, Problem(405, f"{asked(method, path)}: must be {allowed}", headers=error.headers)
+        )
     if error.status_code == 404:
-        hint = "the paths are in /openapi.json"
-        return _respond(request, Problem(404, f"{asked}: there is no such path", hint=hint))
+        return _respond(request, no_path(method, path))
     return _respond(request, Problem(error.status_code, str(error.detail), headers=error.headers))

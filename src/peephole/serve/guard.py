@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from peephole.serve.asgi import App, Message, Receive, Scope, Send, send_problem
 from peephole.serve.metrics import Metrics
 from peephole.serve.places import Claim, Places
-from peephole.serve.problems import Problem
+from peephole.serve.problems import Problem, no_path
 from peephole.serve.settings import Settings
 from peephole.serve.visit import header, visit_of
 
@@ -39,6 +39,7 @@ class Guard:
             await self._app(scope, receive, send)
             return
         try:
+            _check_path(scope)
             self._check_token(scope)
             bounded = self._bounded(scope, receive)
             claim = self._claim(scope)
@@ -117,6 +118,12 @@ class Guard:
             return message
 
         return bounded
+
+
+def _check_path(scope: Scope) -> None:
+    """Refuse what is no path before anything is decided by it: for a router, one that ends in a newline is one without."""
+    if not scope["path"].isprintable():
+        raise no_path(scope["method"], scope["path"])
 
 
 def full(queue: str, places: Places) -> Problem:

@@ -66,6 +66,18 @@ def mistake() -> Problem:
     return Problem(500, "the server made a mistake", hint="its log has the rest, by request_id")
 
 
+def no_path(method: str, path: str) -> Problem:
+    """Return the refusal of a path that nobody answers."""
+    return Problem(
+        404, f"{asked(method, path)}: there is no such path", hint="the paths are in /openapi.json"
+    )
+
+
+def asked(method: str, path: str) -> str:
+    """Return what a request asked for, as messages show it."""
+    return f"{method[:20]} {path[:200]}"
+
+
 def problem_of(error: PeepholeError) -> Problem:
     """Return the refusal that an error of the package means: 422 where what was asked is at fault, else 500.
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from peephole.classifier import Classifier
 from peephole.classifier.prediction import softmax
 from peephole.classifier.rows import LinearWeights
+from peephole.classifier.rules import shown
 from peephole.classifier.storage import gather
 from peephole.classifier.tokenizer import Ids
 from peephole.errors import OptionError, ShapeError, nearest
@@ -144,7 +145,7 @@ def chosen_label(labels: Sequence[str], logits: Array, target: str | None) -> tu
     """
     if target is not None and target not in labels:
         raise OptionError(
-            f"explain: target must be one of the labels {', '.join(map(repr, labels))}; got {target!r}{nearest(target, labels)}"
+            f"explain: target must be one of the labels {', '.join(map(repr, labels))}; got {shown(target)}{nearest(target, labels)}"
         )
     ranked = np.argsort(-logits, kind="stable").tolist()
     position = ranked[0] if target is None else list(labels).index(target)

@@ -30,6 +30,8 @@ WRITTEN = {
     "queue_explanations": ("2", 2),
     "deadline_seconds": ("2.5", 2.5),
     "read_seconds": ("3", 3.0),
+    "write_seconds": ("4", 4.0),
+    "connections": ("300", 300),
     "head_bytes": ("4096", 4096),
     "keep_alive_seconds": ("1.5", 1.5),
     "log_texts": ("yes", True),

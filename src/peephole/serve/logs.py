@@ -10,7 +10,7 @@ from typing import TextIO
 from peephole.files import json_line
 
 NAME = "peephole.serve"
-_OURS = (NAME, "uvicorn", "uvicorn.error")
+_OURS = (NAME, "uvicorn", "uvicorn.error", "asyncio")
 
 
 class JsonFormatter(logging.Formatter):
@@ -38,7 +38,7 @@ class _LostLines(logging.StreamHandler[TextIO]):
 
 
 def start_logs() -> None:
-    """Send the records of this package's server, and of the one below, to stderr as JSON."""
+    """Send the records of this package's server, and of what it stands on, to stderr as JSON."""
     handler = _LostLines(sys.stderr)
     handler.setFormatter(JsonFormatter())
     for name in _OURS:

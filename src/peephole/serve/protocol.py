@@ -9,13 +9,14 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from peephole.serve.logs import log
 from peephole.serve.problems import MEDIA_TYPE, Problem
+from peephole.serve.settings import Settings
 from peephole.serve.visit import request_id
 
 _GRACE_SECONDS = 1.0  # longer than the application, which answers a slow body with its own words
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """A connection whose client must send each head, and each body, in a bounded time, and heads of a bounded size.
+    """A connection whose client must send heads of a bounded size, each in a bounded time, and so each body, and take answers.
 
     One request at a time: what comes before the answer to the one before is not read, and the connection is closed after that
     answer, which says so. Clients that send several at once must be ready for it (RFC 9112, section 9.3.2), and a connection
@@ -24,6 +25,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     head_bytes = 16_384
     read_seconds = 10.0
+    write_seconds = 10.0
+    most = 1000  # connections of this process
 
     _timer: asyncio.TimerHandle | None = None
     _in_head = True
@@ -32,16 +35,33 @@ class BoundedProtocol(HttpToolsProtocol):
     )
     _parsed = 0  # bytes of the line and headers of the head that is parsed
     _deaf = False  # nothing more is read
+    _watcher: asyncio.TimerHandle | None = None
+    _untaken = 0  # bytes that the client had not taken when the watcher last looked
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """See `asyncio.Protocol`."""
         super().connection_made(transport)
+        transport.set_write_buffer_limits(high=0)  # told of anything that the system does not take at once
         self._arm(self.read_seconds)
+        if len(self.connections) > self.most:
+            why = f"the server: at most {self.most:,} connections may be open at once"
+            self._refuse(Problem(503, why, headers={"Retry-After": "1"}))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """See `asyncio.Protocol`."""
         self._disarm()
+        self._stop_watching()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """The client does not take what it is sent as fast as it comes."""
+        super().pause_writing()
+        self._watch()
+
+    def resume_writing(self) -> None:
+        """The client has taken everything."""
+        super().resume_writing()
+        self._stop_watching()
 
     def data_received(self, data: bytes) -> None:
         """See `asyncio.Protocol`."""
@@ -123,6 +143,22 @@ class BoundedProtocol(HttpToolsProtocol):
         else:
             self.transport.close()
 
+    def _watch(self) -> None:
+        self._untaken = self.transport.get_write_buffer_size()
+        self._watcher = self.loop.call_later(self.write_seconds, self._watched)
+
+    def _watched(self) -> None:
+        if self.transport.get_write_buffer_size() < self._untaken:
+            self._watch()
+            return
+        log("an answer was not taken", client=self.client[0] if self.client else None, bytes=self._untaken)
+        self.transport.abort()
+
+    def _stop_watching(self) -> None:
+        if self._watcher is not None:
+            self._watcher.cancel()
+            self._watcher = None
+
     def _answering(self) -> bool:
         cycle = cast("RequestResponseCycle | None", self.cycle)  # None before the first request
         return cycle is not None and not cycle.response_complete
@@ -150,15 +186,25 @@ class BoundedProtocol(HttpToolsProtocol):
         self._disarm()
         if self._in_head or (self._answering() and not self.cycle.response_started):
             body = problem.body(name)
-            head = (
-                f"HTTP/1.1 {problem.status} {problem.document(name)['title']}\r\ncontent-type: {MEDIA_TYPE}\r\n"
-                f"content-length: {len(body)}\r\nx-request-id: {name}\r\nconnection: close\r\n\r\n"
-            )
-            self.transport.write(head.encode("ascii") + body)
+            headers = {
+                "content-type": MEDIA_TYPE,
+                "content-length": str(len(body)),
+                "x-request-id": name,
+                "connection": "close",
+                **problem.headers,
+            }
+            head = f"HTTP/1.1 {problem.status} {problem.document(name)['title']}\r\n"
+            head += "".join(f"{one}: {value}\r\n" for one, value in headers.items())
+            self.transport.write(head.encode("ascii") + b"\r\n" + body)
         self.transport.close()
 
 
-def limited(head_bytes: int, read_seconds: float) -> type[BoundedProtocol]:
-    """Return a protocol with these bounds."""
-    bounds: dict[str, Any] = {"head_bytes": head_bytes, "read_seconds": read_seconds}
+def limited(settings: Settings) -> type[BoundedProtocol]:
+    """Return a protocol with the bounds of a server."""
+    bounds: dict[str, Any] = {
+        "head_bytes": settings.head_bytes,
+        "read_seconds": settings.read_seconds,
+        "write_seconds": settings.write_seconds,
+        "most": settings.connections,
+    }
     return type("LimitedProtocol", (BoundedProtocol,), bounds)

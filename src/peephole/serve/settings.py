@@ -88,6 +88,16 @@ class Settings:
         10.0,
         "seconds in which a client must send its head, and as many again for the body",
     )
+    write_seconds: float = _setting(
+        number(0.01, 3600),
+        10.0,
+        "seconds in which a client must take some more of an answer that waits for it",
+    )
+    connections: int = _setting(
+        whole(1, 1_000_000),
+        1000,
+        "connections open at once in each process, at most; more are refused with 503",
+    )
     head_bytes: int = _setting(whole(1024, 1 << 20), 16_384, "bytes of a request's line and headers, at most")
     keep_alive_seconds: float = _setting(
         number(0, 3600), 30.0, "seconds that a connection may be idle between requests"

@@ -18,6 +18,7 @@ from peephole.serve.logs import log
 
 _STEADY_SECONDS = 10.0  # a process that lived so long did not fail as it started
 _MOST_SECONDS = 30.0  # between two tries to start one that does
+_UNSENT_BYTES = 1 << 16  # of an answer that lie in the system, beside those under way
 
 
 class Supervisor:
@@ -135,6 +136,10 @@ def listening_socket(address: tuple[Any, ...], family: int, backlog: int) -> soc
     try:
         if os.name == "posix":
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if hasattr(
+            socket, "TCP_NOTSENT_LOWAT"
+        ):  # each connection has it from here: what a client takes is seen at once
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_BYTES)
         listener.bind(address)
         listener.listen(backlog)
     except OSError:

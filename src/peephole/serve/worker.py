@@ -25,12 +25,13 @@ from peephole.serve.protocol import limited
 from peephole.serve.service import Service
 from peephole.serve.settings import Settings
 
-BACKLOG = 2048
+BACKLOG = 2048  # that wait to be accepted; as many are accepted at once, before any can be refused
+_OTHER_FILES = 256  # that a process has open beside its connections
 
 
 def drain_seconds(settings: Settings) -> int:
     """Return how long accepted requests have once the server is told to stop: as long as any may take."""
-    return math.ceil(settings.read_seconds + settings.deadline_seconds) + 1
+    return math.ceil(settings.read_seconds + settings.deadline_seconds + settings.write_seconds) + 1
 
 
 def answer(
@@ -40,10 +41,11 @@ def answer(
     signals: tuple[signal.Signals, ...] = (signal.SIGTERM, signal.SIGINT),
 ) -> None:
     """Answer on a listening socket until a signal comes; then finish what was accepted, and return."""
+    _allow_files(settings.connections + BACKLOG + _OTHER_FILES)
     service = Service(settings, classifiers)
     config = uvicorn.Config(
         application(service),
-        http=limited(settings.head_bytes, settings.read_seconds),
+        http=limited(settings),
         ws="none",
         lifespan="on",
         log_config=None,
@@ -55,6 +57,19 @@ def answer(
         timeout_graceful_shutdown=drain_seconds(settings),
     )
     _Server(config, service, signals).run(sockets=[listener])
+
+
+def _allow_files(count: int) -> None:
+    """Let this process have so many files open, as far as it may: one that may not accept a connection tries without a pause."""
+    if os.name != "posix":
+        return
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = count if hard == resource.RLIM_INFINITY else min(count, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(ValueError, OSError):  # a system may have a limit of its own beside
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def work(settings: Settings, listener: socket.socket) -> None:

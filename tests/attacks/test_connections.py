@@ -27,7 +27,7 @@ AFTER_CHUNKS = {
 
 @pytest.mark.parametrize("name", AFTER_CHUNKS)
 def test_what_stands_around_chunks_is_bounded(server: Process, name: str) -> None:
-    head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+    head = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
     with connect(server) as connection:
         connection.sendall(head + b"1\r\n{\r\n")
         with pytest.raises((ConnectionResetError, BrokenPipeError)):  # it is closed long before all is sent
@@ -38,7 +38,7 @@ def test_what_stands_around_chunks_is_bounded(server: Process, name: str) -> Non
 
 def test_a_trailer_is_no_header(server: Process) -> None:
     """What was decided by the head stands; the id of a request among it."""
-    head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n"
+    head = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n"
     with connect(server) as connection:
         connection.sendall(head + b"Connection: close\r\n\r\n12\r\n" + b'{"inputs": "good"}')
         connection.sendall(b"\r\n0\r\nContent-Type: text/plain\r\nX-Request-ID: late\r\n\r\n")
@@ -49,7 +49,10 @@ def test_a_trailer_is_no_header(server: Process) -> None:
 
 def test_what_comes_before_an_answer_is_not_read(server: Process) -> None:
     """A connection holds one request, however many are sent at once: the answer to the first says that it is the last."""
-    one = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 18\r\nX-Request-ID: %s\r\n\r\n"
+    one = (
+        b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        b"Content-Length: 18\r\nX-Request-ID: %s\r\n\r\n"
+    )
     with connect(server) as connection:
         connection.sendall(
             one % b"first" + b'{"inputs": "good"}' + (one % b"more" + b'{"inputs": "bad!"}') * 100
@@ -68,7 +71,7 @@ def test_what_comes_before_an_answer_is_not_read(server: Process) -> None:
 
 def test_rubbish_after_a_request_does_not_take_its_answer(server: Process) -> None:
     with connect(server) as connection:
-        connection.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n\x00\x01 rubbish \r\n\r\n")
+        connection.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n\x00\x01 rubbish \r\n\r\n")
         answer = received(connection)
     assert answer.startswith(b"HTTP/1.1 200 ")
     assert answer.count(b"HTTP/1.1 ") == 1
@@ -108,7 +111,7 @@ def test_a_request_that_may_be_read_in_two_ways_is_refused(server: Process, name
     rest, body = AMBIGUOUS[name]
     with connect(server) as connection:
         connection.sendall(
-            b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n" + rest + body
+            b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n" + rest + body
         )
         answer = received(connection)
     assert answer.startswith(b"HTTP/1.1 400 ")
@@ -116,10 +119,10 @@ def test_a_request_that_may_be_read_in_two_ways_is_refused(server: Process, name
 
 
 NO_REQUEST = {
-    "a tunnel": b"CONNECT a.org:443 HTTP/1.1\r\nHost: x\r\n\r\n",
+    "a tunnel": b"CONNECT a.org:443 HTTP/1.1\r\nHost: localhost\r\n\r\n",
     "the second version": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-    "a path that is not ASCII": b"GET /\xff\xfe HTTP/1.1\r\nHost: x\r\n\r\n",
-    "no path": b"GET  HTTP/1.1\r\nHost: x\r\n\r\n",
+    "a path that is not ASCII": b"GET /\xff\xfe HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "no path": b"GET  HTTP/1.1\r\nHost: localhost\r\n\r\n",
 }
 
 

@@ -53,7 +53,7 @@ def test_no_torch_is_loaded(server: Process) -> None:
 def test_a_signal_ends_it_once_what_was_accepted_is_answered(model: Path, number: signal.Signals) -> None:
     """A body is half sent when the signal comes; the rest follows, and is answered."""
     body = b'{"inputs": "the film was good"}'
-    head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nX-Request-ID: half\r\n"
+    head = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nX-Request-ID: half\r\n"
     with process(model) as server, connect(server) as connection:
         connection.sendall(head + b"Content-Length: %d\r\n\r\n" % len(body) + body[:10])
         with server.client() as client:  # later than the head above, in the order of the loop

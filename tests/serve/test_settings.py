@@ -20,6 +20,7 @@ WRITTEN = {
     "workers": ("3", 3),
     "token": ("a-secret-of-mine", "a-secret-of-mine"),
     "cors_origin": ("https://a.org, http://b.org:81", ("https://a.org", "http://b.org:81")),
+    "allowed_host": ("a.org,[::2]", ("a.org", "[::2]")),
     "body_bytes": ("2048", 2048),
     "request_texts": ("7", 7),
     "text_characters": ("70", 70),
@@ -66,6 +67,7 @@ BAD = {
     "flag": ({}, {"PEEPHOLE_LOG_TEXTS": "maybe"}, "PEEPHOLE_LOG_TEXTS: must be true or false; got 'maybe'"),
     "origin": ({"cors_origin": ["example.org"]}, {}, "--cors-origin: must be an origin"),
     "origin with a path": ({"cors_origin": ["https://a.org/x"]}, {}, "--cors-origin: must be an origin"),
+    "host with a port": ({"allowed_host": ["a.org:80"]}, {}, "--allowed-host: must be a host name"),
     "deadline": ({"deadline_seconds": float("nan")}, {}, "--deadline-seconds: must be a number from 0.01"),
     "two": ({"workers": 0}, {"PEEPHOLE_PORT": "-1"}, "serve: 2 problems"),
 }

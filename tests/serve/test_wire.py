@@ -19,9 +19,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
 
 
 HEADS = {
-    "one long header": b"GET /health HTTP/1.1\r\nHost: x\r\nX-Long: " + b"a" * 3000 + b"\r\n\r\n",
+    "one long header": b"GET /health HTTP/1.1\r\nHost: localhost\r\nX-Long: " + b"a" * 3000 + b"\r\n\r\n",
     "many headers": b"GET /health HTTP/1.1\r\n" + b"X-A: b\r\n" * 500 + b"\r\n",
-    "a long path": b"GET /" + b"a" * 3000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+    "a long path": b"GET /" + b"a" * 3000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
     "a header that never ends": b"GET /health HTTP/1.1\r\nX-Long: " + b"a" * 3000,
 }
 
@@ -36,7 +36,7 @@ def test_an_oversized_head_is_refused_and_the_connection_closed(server: Process,
 
 
 def test_a_head_within_the_bound_is_answered_and_the_connection_kept(server: Process) -> None:
-    request = b"GET /health HTTP/1.1\r\nHost: x\r\nX-Long: " + b"a" * 1500 + b"\r\n\r\n"
+    request = b"GET /health HTTP/1.1\r\nHost: localhost\r\nX-Long: " + b"a" * 1500 + b"\r\n\r\n"
     with connect(server) as connection:
         for _ in range(2):
             connection.sendall(request)
@@ -56,7 +56,7 @@ def test_a_client_that_says_nothing_or_too_slowly_is_let_go(server: Process) -> 
 
 def test_empty_lines_do_not_hold_a_connection(server: Process) -> None:
     with connect(server) as connection:
-        connection.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+        connection.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
         answer = b""
         while not answer.endswith(b"}"):
             answer += connection.recv(65_536)
@@ -65,9 +65,7 @@ def test_empty_lines_do_not_hold_a_connection(server: Process) -> None:
 
 
 def test_a_body_that_does_not_come_is_answered_and_let_go(server: Process) -> None:
-    head = (
-        b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 20\r\n\r\n"
-    )
+    head = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 20\r\n\r\n"
     with connect(server) as slow:
         slow.sendall(head + b'{"inp')
         answer = received(slow)
@@ -76,7 +74,7 @@ def test_a_body_that_does_not_come_is_answered_and_let_go(server: Process) -> No
 
 
 def test_a_body_in_chunks_that_are_none_is_refused(server: Process) -> None:
-    head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+    head = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
     with connect(server) as connection:
         connection.sendall(head + b'5\r\n{"inp\r\nno number\r\n')
         assert received(connection).startswith(b"HTTP/1.1 400 ")

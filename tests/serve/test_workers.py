@@ -122,7 +122,7 @@ def test_the_end_waits_for_what_every_worker_accepted(model: Path) -> None:
 def end_with_half_sent_bodies(server: Process) -> None:
     """Send heads, tell the server to stop, send the bodies, and see each answered."""
     body = b'{"inputs": "the film was good"}'
-    head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    head = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     url = httpx.URL(server.url)
     half: list[socket.socket] = []
     for _ in range(8):

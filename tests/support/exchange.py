@@ -16,6 +16,7 @@ class Exchange:
         self.answer: list[Message] = []
         self.reads = 0
         sent = {
+            "host": "localhost",
             "content-type": "application/json",
             **{name.replace("_", "-"): one for name, one in headers.items()},
         }

@@ -33,7 +33,7 @@ def application(service: Service) -> App:
         >>> from peephole.serve import Settings
         >>> async def ask():
         ...     app = application(Service(Settings(), {"reviews": peephole.load()}))
-        ...     client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://here")
+        ...     client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost")
         ...     return await client.post("/predict", json={"inputs": "Not bad at all.", "parameters": {"top_k": 1}})
         >>> asyncio.run(ask()).json()[0]["label"]
         'positive'

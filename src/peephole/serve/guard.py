@@ -8,15 +8,15 @@ import time
 from collections.abc import Mapping
 
 from peephole.serve.asgi import App, Message, Receive, Scope, Send, send_problem
+from peephole.serve.hosts import Hosts
 from peephole.serve.metrics import Metrics
 from peephole.serve.places import Claim, Places
 from peephole.serve.problems import Problem, no_path
 from peephole.serve.settings import Settings
 from peephole.serve.visit import header, visit_of
 
-OPEN = frozenset(
-    {"/", "/health", "/ready"}
-)  # the page, which asks for the token, and probes, which know none
+PROBES = frozenset({"/health", "/ready"})  # know neither token nor name
+OPEN = PROBES | {"/"}  # the page asks for the token
 RETRY_SECONDS = 1
 
 
@@ -25,13 +25,14 @@ class Guard:
 
     Args:
         app: what answers.
-        settings: the limits and the token.
+        settings: the limits, the token and the names to answer under.
         queues: by path, the places that a request to it must have.
         metrics: is told of their number.
     """
 
     def __init__(self, app: App, settings: Settings, queues: Mapping[str, Places], metrics: Metrics) -> None:
         self._app, self._settings, self._queues, self._metrics = app, settings, queues, metrics
+        self._hosts = Hosts(settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See ASGI. Reading a body raises `Problem`: 408, 413."""
@@ -40,6 +41,7 @@ class Guard:
             return
         try:
             _check_path(scope)
+            self._check_host(scope)
             self._check_token(scope)
             bounded = self._bounded(scope, receive)
             claim = self._claim(scope)
@@ -76,6 +78,13 @@ class Guard:
             raise full(queue, places)
         self._metrics.queue(queue, places.taken)
         return visit.claim
+
+    def _check_host(self, scope: Scope) -> None:
+        if scope["path"] in PROBES:  # a probe knows an address only, and learns nothing that a page may not
+            return
+        problem = self._hosts.problem(scope["headers"], scope["http_version"])
+        if problem is not None:
+            raise problem
 
     def _check_token(self, scope: Scope) -> None:
         if self._settings.token is None or scope["path"] in OPEN:

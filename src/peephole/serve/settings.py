@@ -15,6 +15,10 @@ SECRET = frozenset({"token"})
 _ORIGIN = pattern(
     r"\*|https?://[^\s/,]+", "must be an origin such as https://example.org, without a path, or *"
 )
+_HOST = pattern(
+    r"\*|[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]",
+    "must be a host name or an address, without a port, or *",
+)
 _TOKEN = pattern(r"[\x21-\x7e]{8,512}", "must be 8 to 512 printable ASCII characters without spaces")
 
 
@@ -63,6 +67,11 @@ class Settings:
     )
     cors_origin: tuple[str, ...] = _setting(
         _each(_ORIGIN), (), "origins whose pages may call the server from a browser; * is any"
+    )
+    allowed_host: tuple[str, ...] = _setting(
+        _each(_HOST),
+        (),
+        "names to answer under, besides localhost; * is any; none: any, unless it listens on the loopback address",
     )
     body_bytes: int = _setting(whole(1024, 1 << 30), 1 << 20, "bytes of a request's body, at most")
     request_texts: int = _setting(whole(1, 100_000), 128, "texts of a request, at most")

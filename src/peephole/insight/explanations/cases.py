@@ -145,7 +145,8 @@ def chosen_label(labels: Sequence[str], logits: Array, target: str | None) -> tu
     """
     if target is not None and target not in labels:
         raise OptionError(
-            f"explain: target must be one of the labels {', '.join(map(repr, labels))}; got {shown(target)}{nearest(target, labels)}"
+            f"explain: target must be one of the labels {', '.join(map(repr, labels))}; "
+            f"got {shown(target)}{nearest(target, labels)}"
         )
     ranked = np.argsort(-logits, kind="stable").tolist()
     position = ranked[0] if target is None else list(labels).index(target)

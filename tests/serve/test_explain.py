@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,10 +13,13 @@ import numpy as np
 import pytest
 
 from peephole.insight.explanations import explain
-from peephole.insight.page import page_data
+from peephole.insight.page import page_data, whole
 from peephole.insight.page.packing import unpack
+from peephole.insight.stopping import stop_if_asked
 from peephole.insight.tracing import trace
 from peephole.serve import Settings
+from support.exchange import Exchange
+from support.gated_work import PATIENCE
 from support.models import word_counter
 from support.serving import Here, here, refused
 from support.small_models import small_classifier
@@ -103,3 +109,40 @@ def test_explanations_have_places_of_their_own(server: Here) -> None:
     assert server.post("/predict", {"inputs": "good"}).status_code == 200
     claim.release()
     assert server.post("/explain", {"inputs": "good"}).status_code == 200
+
+
+@pytest.mark.parametrize("why", ["its client has left", "its deadline has passed"])
+def test_an_explanation_that_nobody_waits_for_is_stopped(why: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has begun, and would run for ever; the next one is answered."""
+    begun, ended, real = threading.Event(), threading.Event(), whole.explain
+
+    def endless(model: Any, text: str, **options: Any) -> Any:
+        if text != "endless":
+            return real(model, text, **options)
+        begun.set()
+        end = time.monotonic() + PATIENCE
+        try:
+            while time.monotonic() < end:
+                stop_if_asked()
+                time.sleep(0.001)
+        finally:
+            ended.set()
+
+    monkeypatch.setattr(whole, "explain", endless)
+    with here(Settings(deadline_seconds=0.3 if "deadline" in why else PATIENCE)) as server:
+
+        async def check() -> None:
+            asked = Exchange(server, "/explain")
+            asked.say(b'{"inputs": "endless"}')
+            assert await asyncio.to_thread(begun.wait, PATIENCE)
+            if "client" in why:
+                asked.leave()
+            await asked.task
+            assert asked.answer == [] if "client" in why else asked.status == 504
+            assert await asyncio.to_thread(ended.wait, PATIENCE / 2)
+
+        server.run(check())
+        if "client" in why:  # the other's deadline is short
+            assert server.post("/explain", {"inputs": "good"}).status_code == 200
+        assert server.service.queues["/explain"].taken == 0
+        assert not [line for line in server.logged if line["event"] == "error"]

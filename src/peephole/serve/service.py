@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import json
+import threading
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -23,6 +24,9 @@ class _Question(NamedTuple):
     name: str
     body: ExplainBody
     html: bool
+
+
+_Asked = tuple[_Question, threading.Event]  # the event: nobody waits for it any more
 
 
 class Service:
@@ -53,7 +57,7 @@ class Service:
             )
             for name, classifier in self.classifiers.items()
         }
-        self._explainer: Runner[_Question, bytes] = Runner("peephole-explain", _explained, most=1, threads=1)
+        self._explainer: Runner[_Asked, bytes] = Runner("peephole-explain", _while_wanted, most=1, threads=1)
 
     @property
     def ready(self) -> bool:
@@ -61,10 +65,17 @@ class Service:
         return not self.stopping and not self.queues["/predict"].full
 
     async def explain(self, body: ExplainBody, *, html: bool = False) -> bytes:
-        """Return the answer to ``POST /explain`` as JSON, or as one file of HTML."""
+        """Return the answer to ``POST /explain`` as JSON, or as one file of HTML.
+
+        Cancelling it stops the explanation, even one that has begun.
+        """
         name = body.model or self.names[0]
         question = _Question(self.classifiers[name], name, body, html)
-        (answer,) = await asyncio.wrap_future(self._explainer.submit([question], [1]))
+        left = threading.Event()
+        try:
+            (answer,) = await asyncio.wrap_future(self._explainer.submit([(question, left)], [1]))
+        finally:
+            left.set()
         return answer
 
     async def close(self) -> None:
@@ -75,23 +86,30 @@ class Service:
         await asyncio.to_thread(self._explainer.close)
 
 
-def _explained(questions: list[_Question]) -> Sequence[bytes]:
-    from peephole.insight.page import explained_page, page_html
+def _while_wanted(asked: list[_Asked]) -> Sequence[bytes]:
+    from peephole.insight.stopping import stoppable
 
     answers: list[bytes] = []
-    for classifier, name, body, html in questions:
-        found, page = explained_page(
-            classifier,
-            body.text,
-            method=body.method,
-            target=body.target,
-            faithfulness=body.faithfulness,
-            phrases=body.phrases,
-            held=body.held,
-        )
-        if html:
-            answers.append(page_html(page).encode())
-            continue
-        document = {"model": name, "explanation": found.to_dict(), "page": page}
-        answers.append(json.dumps(document, allow_nan=False, separators=(",", ":")).encode())
+    for question, left in asked:
+        with stoppable(left.is_set):
+            answers.append(_explained(question))
     return answers
+
+
+def _explained(question: _Question) -> bytes:
+    from peephole.insight.page import explained_page, page_html
+
+    body = question.body
+    found, page = explained_page(
+        question.classifier,
+        body.text,
+        method=body.method,
+        target=body.target,
+        faithfulness=body.faithfulness,
+        phrases=body.phrases,
+        held=body.held,
+    )
+    if question.html:
+        return page_html(page).encode()
+    document = {"model": question.name, "explanation": found.to_dict(), "page": page}
+    return json.dumps(document, allow_nan=False, separators=(",", ":")).encode()

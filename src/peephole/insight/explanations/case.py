@@ -13,6 +13,7 @@ import numpy.typing as npt
 from peephole.insight.network import Array, Network
 from peephole.insight.passage import Holds, Passage
 from peephole.insight.readout import Reader, Readout, read_out
+from peephole.insight.stopping import stop_if_asked
 from peephole.ops import Sequences
 from peephole.ops.sequences import Integers
 
@@ -99,14 +100,16 @@ class Case:
 
 
 def _portions(things: Iterable[Sized]) -> Iterator[list[Sized]]:
-    """Things in their order, a few at a time: as many as have `_ROWS_AT_ONCE` rows together, or one."""
+    """Things in their order, a few at a time: as many as have `_ROWS_AT_ONCE` rows together, or one. Each may be the last."""
     portion: list[Sized] = []
     rows = 0
     for thing in things:
         if portion and rows + len(thing) > _ROWS_AT_ONCE:
+            stop_if_asked()
             yield portion
             portion, rows = [], 0
         portion.append(thing)
         rows += len(thing)
     if portion:
+        stop_if_asked()
         yield portion

@@ -14,6 +14,7 @@ from peephole.insight.explanations.case import Spans
 from peephole.insight.explanations.values import values_of
 from peephole.insight.network import Array, Track
 from peephole.insight.passage import Passage
+from peephole.insight.stopping import stop_if_asked
 from peephole.ops.sequences import Integers
 
 # What of the inputs of a layer comes of each phrase: `[T, K, D]`; None where the phrase's own rows are what comes of it.
@@ -92,6 +93,7 @@ class SplitTrack:
             t, count = steps - 1 - at if reverse else at, alive[at]
             if not count:
                 continue
+            stop_if_asked()
             for name, (_, gamma) in states.items():  # phrases that begin here: so far, all is of the rest
                 gamma[before:count] = self._before[name][t]
             before = count

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 
@@ -132,7 +133,10 @@ def test_what_asks_for_nothing_is_refused(server: Process, name: str) -> None:
         connection.sendall(NO_REQUEST[name])
         answer = received(connection)
     assert answer.startswith(b"HTTP/1.1 400 ")
-    assert b"application/problem+json" in answer
+    head, _, body = answer.partition(b"\r\n\r\n")
+    document = json.loads(body)
+    assert b"content-type: application/problem+json\r\n" in head
+    assert b"x-request-id: " + document["request_id"].encode() + b"\r\n" in head
 
 
 def test_the_server_answers_as_before(server: Process) -> None:

@@ -194,3 +194,11 @@ def test_nobody_is_led_to_another_host(server: Here) -> None:
 def test_a_path_of_another_spelling_is_the_same(server: Here) -> None:
     assert server.post("/%70redict", {"inputs": "good"}).status_code == 200
     assert all(queue.taken == 0 for queue in server.service.queues.values())
+
+
+def test_the_lane_of_long_texts_begins_where_the_setting_says() -> None:
+    with here(Settings(long_characters=4)) as server:
+        server.post("/predict", {"inputs": ["good", "a bad film", "bad"]})
+        found = samples(server)
+    assert found["peephole_batch_texts_sum", "long", "counter"] == 1
+    assert found["peephole_batch_texts_sum", "short", "counter"] == 2

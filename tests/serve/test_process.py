@@ -35,7 +35,7 @@ def test_it_answers_on_the_loopback_address_with_the_model_that_was_named(server
         found = client.post("/predict", json={"inputs": ["good", "bad"]}, headers={"x-request-id": "mine"})
         assert [row[0]["label"] for row in found.json()] == ["positive", "negative"]
         assert client.get("/models").json()["default"] == "counter"
-    line = next(line for line in server.lines if line.get("request_id") == "mine")
+    line = server.line("request", request_id="mine")
     assert (line["status"], line["texts"], line["tokens"]) == (200, 2, 2)
 
 

@@ -43,11 +43,11 @@ class Process:
             self._ended = True
             self._changed.notify_all()
 
-    def line(self, event: str, count: int = 1) -> dict[str, Any]:
+    def line(self, event: str, count: int = 1, **facts: object) -> dict[str, Any]:
         """Wait for a line of the log, or for the so-maniest of its kind, and return it."""
 
         def found() -> list[dict[str, Any]]:
-            return [line for line in self.lines if line["event"] == event]
+            return [line for line in self.lines if facts.items() <= line.items() and line["event"] == event]
 
         with self._changed:
             assert self._changed.wait_for(lambda: len(found()) >= count or self._ended, _PATIENCE)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
 import threading
 from collections.abc import Iterator
 
 import pytest
 
+from peephole.serve.supervisor import listening_socket
 from support.models import word_counter
 from support.processes import Process, connect, process, received
 
@@ -52,6 +55,26 @@ def test_a_client_that_says_nothing_or_too_slowly_is_let_go(server: Process) -> 
     with connect(server) as slow:
         slow.sendall(b"GET /health HTTP/1.1\r\nHo")
         assert received(slow).startswith(b"HTTP/1.1 408 ")
+
+
+def test_an_answer_is_sent_at_once_and_not_when_the_client_has_confirmed_its_head() -> None:
+    async def check() -> int:
+        found: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+        class Accepted(asyncio.Protocol):
+            def connection_made(self, transport: asyncio.BaseTransport) -> None:
+                own = transport.get_extra_info("socket")
+                found.set_result(own.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+                transport.close()
+
+        listener = listening_socket(("127.0.0.1", 0), socket.AF_INET, 1)
+        async with await asyncio.get_running_loop().create_server(Accepted, sock=listener):
+            _, writer = await asyncio.open_connection(*listener.getsockname())
+            no_delay = await found
+            writer.close()
+            return no_delay
+
+    assert asyncio.run(check())
 
 
 def test_empty_lines_do_not_hold_a_connection(server: Process) -> None:

@@ -132,7 +132,9 @@ def _woken(told: Callable[[], None]) -> Generator[Connection]:
 
 def listening_socket(address: tuple[Any, ...], family: int, backlog: int) -> socket.socket:
     """Return a socket that listens at an address."""
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # With the protocol named, asyncio sends small packets at once: a head and its body are two, and the second would wait
+    # until the client's system, 40 ms later, confirms the first.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         if os.name == "posix":
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

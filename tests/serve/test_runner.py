@@ -103,3 +103,47 @@ def test_nothing_at_all_is_answered_at_once(work: GatedWork) -> None:
     assert runner.submit([], []).result(timeout=0) == []
     runner.close()
     assert work.batches == []
+
+
+def test_free_threads_share_what_waits_and_its_answer_is_in_order(work: GatedWork) -> None:
+    runner = Runner("test", work, most=100, callers=2)
+    wait_until_free(runner, 2)
+    future = runner.submit(["a", "b", "c", "d"], [3, 3, 1, 2])
+    work.wait_until_busy(2)
+    assert sorted(work.batches) == [["a", "b"], ["c", "d"]]
+    work.open()
+    assert future.result(PATIENCE) == ["A", "B", "C", "D"]
+    runner.close()
+
+
+def test_one_free_thread_takes_all_that_waits(work: GatedWork) -> None:
+    runner = Runner("test", work, most=100, callers=2)
+    wait_until_free(runner, 2)
+    runner.submit(["a"], [1])
+    work.wait_until_busy(1)
+    rest = runner.submit(["b", "c", "d"], [1, 1, 1])
+    work.wait_until_busy(2)
+    assert work.batches == [["a"], ["b", "c", "d"]]
+    work.open()
+    assert rest.result(PATIENCE) == ["B", "C", "D"]
+    runner.close()
+
+
+def test_items_that_fail_in_several_threads_fail_their_job_once(work: GatedWork) -> None:
+    runner = Runner("test", work, most=100, callers=2)
+    work.open()
+    for _ in range(50):
+        with pytest.raises(ValueError, match="cannot be run: fails"):
+            runner.submit(["fails", "fails", "good"], [1, 1, 1]).result(PATIENCE)
+    assert runner.submit(["d"], [1]).result(PATIENCE) == ["D"]
+    runner.close()
+
+
+def wait_until_free(runner: Runner[str, str], count: int) -> None:
+    """Return once so many threads have nothing to do."""
+    pause = threading.Event()
+    for _ in range(int(PATIENCE / 0.01)):
+        if runner._free == count:
+            return
+        pause.wait(0.01)
+    raise AssertionError("the threads did not become free")

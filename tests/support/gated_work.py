@@ -15,20 +15,22 @@ class GatedWork:
 
     def __init__(self) -> None:
         self.batches: list[list[str]] = []
-        self._busy = threading.Event()
+        self._changed = threading.Condition()
         self._open = threading.Event()
 
     def __call__(self, items: list[str]) -> list[str]:
         if "fails" in items:
             raise ValueError("cannot be run: fails")
-        self.batches.append(list(items))
-        self._busy.set()
+        with self._changed:
+            self.batches.append(list(items))
+            self._changed.notify_all()
         assert self._open.wait(PATIENCE)
         return [item.upper() for item in items]
 
-    def wait_until_busy(self) -> None:
-        """Return once something runs."""
-        assert self._busy.wait(PATIENCE)
+    def wait_until_busy(self, count: int = 1) -> None:
+        """Return once so many batches have begun."""
+        with self._changed:
+            assert self._changed.wait_for(lambda: len(self.batches) >= count, PATIENCE)
 
     def open(self) -> None:
         """Let everything run, now and later."""

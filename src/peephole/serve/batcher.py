@@ -45,14 +45,18 @@ class Scored(NamedTuple):
 class Batcher:
     """Answers texts with the probabilities of their labels; what waits runs together.
 
-    Two lanes, each with a thread that cuts texts into tokens and one that runs the model, so that the next batch is cut while
+    Two lanes, each with a thread that cuts texts into tokens and others that run the model, so that the next batch is cut while
     one runs. Whenever a thread becomes free it takes what waits, up to a number of tokens, and waits for nothing more. Long
     texts have a lane of their own, on one processor, so that no short text waits for them.
 
+    A batch runs on one processor. Threads that share one must wait for each other, and beside a server's other threads the
+    one that is waited for is often not running.
+
     Args:
-        scorer: the model; its methods are called from threads, each method by one thread of each lane.
+        scorer: the model; its methods are called from several threads at once.
         batch_tokens: the most tokens of a batch, at least 1; a text with more runs alone.
         long_characters: a text of more is a long one.
+        callers: how many batches of short texts may run at once, at least 1.
         seen: is told of each batch, in the thread that ran it: lane, texts, tokens.
 
     Example:
@@ -77,12 +81,12 @@ class Batcher:
         *,
         batch_tokens: int = 16_384,
         long_characters: int = 16_000,
+        callers: int = 1,
         seen: Callable[[str, int, int], None] | None = None,
     ) -> None:
         self._long_characters = long_characters
         self._lanes = {
-            name: _Lane(scorer, name, batch_tokens, threads, seen)
-            for name, threads in ((SHORT, None), (LONG, 1))
+            name: _Lane(scorer, name, batch_tokens, own, seen) for name, own in ((SHORT, callers), (LONG, 1))
         }
         self._active = 0
         self._idle = asyncio.Event()
@@ -132,23 +136,23 @@ class Batcher:
 
 
 class _Lane:
-    """Two threads in a row: texts → ids → probabilities."""
+    """Threads in a row: texts → ids → probabilities."""
 
     def __init__(
         self,
         scorer: Scorer,
         name: str,
         batch_tokens: int,
-        threads: int | None,
+        callers: int,
         seen: Callable[[str, int, int], None] | None,
     ) -> None:
         def tell(texts: int, tokens: int) -> None:
             if seen is not None:
                 seen(name, texts, tokens)
 
-        self._cut = Runner(f"peephole-cut-{name}", scorer.encode, most=_CUT_CHARACTERS, threads=threads)
+        self._cut = Runner(f"peephole-cut-{name}", scorer.encode, most=_CUT_CHARACTERS)
         self._run = Runner(
-            f"peephole-run-{name}", scorer.score, most=batch_tokens, threads=threads, seen=tell
+            f"peephole-run-{name}", scorer.score, most=batch_tokens, callers=callers, threads=1, seen=tell
         )
 
     async def answer(self, texts: Sequence[str]) -> list[Scored]:

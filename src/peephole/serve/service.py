@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from peephole.classifier import Classifier
+from peephole.ops import available_threads
 from peephole.serve.batcher import Batcher
 from peephole.serve.bodies import ExplainBody
 from peephole.serve.metrics import Metrics
@@ -17,6 +18,8 @@ from peephole.serve.models import ClassifierScorer, values_of
 from peephole.serve.places import Places
 from peephole.serve.runner import Runner
 from peephole.serve.settings import Settings
+
+_MOST_CALLERS = 16  # they share one interpreter; more processors are for more workers
 
 
 class _Question(NamedTuple):
@@ -53,6 +56,7 @@ class Service:
                 ClassifierScorer(classifier),
                 batch_tokens=settings.batch_tokens,
                 long_characters=settings.long_characters,
+                callers=min(_MOST_CALLERS, available_threads()),
                 seen=functools.partial(self.metrics.batch, name),
             )
             for name, classifier in self.classifiers.items()

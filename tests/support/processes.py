@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,13 +19,13 @@ _PATIENCE = 120.0  # seconds after which a test that hangs fails
 
 
 class Process:
-    """A server that runs; `lines` are those of its log so far."""
+    """A server that runs; `lines` are those of its log so far. `within` is a command that runs another."""
 
-    def __init__(self, *arguments: object, **environment: str) -> None:
+    def __init__(self, *arguments: object, within: Sequence[str] = (), **environment: str) -> None:
         self.lines: list[dict[str, Any]] = []
         self._changed = threading.Condition()
         self._ended = False
-        command = [sys.executable, "-m", "peephole", "serve", "--port", "0", *map(str, arguments)]
+        command = [*within, sys.executable, "-m", "peephole", "serve", "--port", "0", *map(str, arguments)]
         self.process = subprocess.Popen(
             command, stderr=subprocess.PIPE, env={**os.environ, **environment}, text=True, encoding="utf-8"
         )
@@ -71,9 +71,9 @@ class Process:
 
 
 @contextmanager
-def process(*arguments: object, **environment: str) -> Iterator[Process]:
+def process(*arguments: object, within: Sequence[str] = (), **environment: str) -> Iterator[Process]:
     """A server for the block; killed if the block left it running."""
-    made = Process(*arguments, **environment)
+    made = Process(*arguments, within=within, **environment)
     try:
         yield made
     finally:

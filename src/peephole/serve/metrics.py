@@ -1,7 +1,6 @@
 """`Metrics`: what Prometheus reads, of one process or of several together.
 
-With several, each keeps its numbers in files of the folder that ``PROMETHEUS_MULTIPROC_DIR`` names, and whichever is asked adds
-them all up. The client library decides between the two when it is imported, so the variable must be set before.
+With several, each keeps its numbers in files of a folder, `shared_numbers.FOLDER`, and whichever is asked adds them all up.
 """
 
 from __future__ import annotations
@@ -11,8 +10,9 @@ import os
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from peephole.serve.shared_numbers import FOLDER
+
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 
 _SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
 _TEXTS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import socket
-import tempfile
-from pathlib import Path
 
 from peephole.errors import OptionError, require
 from peephole.serve.settings import Settings
@@ -49,17 +47,18 @@ def run(settings: Settings) -> None:
 
 
 def _supervise(settings: Settings, listener: socket.socket) -> None:
-    folder = Path(tempfile.mkdtemp(prefix="peephole-serve-", dir=_memory()))
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)  # before the client library is imported
+    from peephole.serve.replica import work
+    from peephole.serve.shared_numbers import let_go, make_folder
+    from peephole.serve.supervisor import Supervisor
+
+    folder = make_folder()
     share = max(
         1, len(os.sched_getaffinity(0)) // settings.workers if hasattr(os, "sched_getaffinity") else 1
     )
     for name in ("OMP_NUM_THREADS", "RAYON_NUM_THREADS"):
         os.environ.setdefault(name, str(share))
-    from prometheus_client.multiprocess import mark_process_dead
 
-    from peephole.serve.supervisor import Supervisor
-    from peephole.serve.worker import drain_seconds, work
+    from peephole.serve.worker import drain_seconds  # after the folder, whose name Prometheus's client reads
 
     try:
         Supervisor(
@@ -67,16 +66,11 @@ def _supervise(settings: Settings, listener: socket.socket) -> None:
             work,
             (settings, listener),
             drain_seconds=drain_seconds(settings) + 5,
-            ended=mark_process_dead,
+            ended=let_go,
         ).run()
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _memory() -> str | None:
-    """A folder in memory, where there is one: a disk that is full must not stop what counts."""
-    shared = Path("/dev/shm")  # noqa: S108 (mkdtemp makes a folder of its own there, for this user alone)
-    return str(shared) if shared.is_dir() and os.access(shared, os.W_OK) else None
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _listener(settings: Settings) -> socket.socket:

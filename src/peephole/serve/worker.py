@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import math
 import multiprocessing
 import os
-import shutil
 import signal
 import socket
 from collections.abc import Generator, Mapping
@@ -16,11 +14,8 @@ from collections.abc import Generator, Mapping
 import uvicorn
 
 from peephole.classifier import Classifier
-from peephole.errors import PeepholeError
 from peephole.serve.application import application
-from peephole.serve.logs import log, start_logs
-from peephole.serve.metrics import FOLDER
-from peephole.serve.models import load_models
+from peephole.serve.logs import log
 from peephole.serve.protocol import limited
 from peephole.serve.service import Service
 from peephole.serve.settings import Settings
@@ -70,21 +65,6 @@ def _allow_files(count: int) -> None:
     if soft != resource.RLIM_INFINITY and soft < wanted:
         with contextlib.suppress(ValueError, OSError):  # a system may have a limit of its own beside
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-
-
-def work(settings: Settings, listener: socket.socket) -> None:
-    """Be one of several processes: load the models, answer until told to stop or the first process is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all; the first process passes it on
-    start_logs()
-    try:
-        classifiers = load_models(settings.models)
-    except PeepholeError as error:  # the folder has changed since the first process tried it
-        log("a worker cannot start", logging.ERROR, pid=os.getpid(), detail=str(error))
-        raise SystemExit(1) from None
-    answer(settings, classifiers, listener, (signal.SIGTERM,))
-    parent = multiprocessing.parent_process()
-    if parent is not None and not parent.is_alive() and FOLDER in os.environ:
-        shutil.rmtree(os.environ[FOLDER], ignore_errors=True)  # nobody else is left to do it
 
 
 class _Server(uvicorn.Server):

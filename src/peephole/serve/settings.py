@@ -84,7 +84,7 @@ class Settings:
     )
     batch_tokens: int = _setting(whole(1, 1 << 24), 16_384, "tokens that are run together, at most")
     queue_texts: int = _setting(
-        whole(1, 1_000_000), 128, "texts that may wait or run; more requests are refused with 503"
+        whole(1, 1_000_000), 96, "texts that may wait or run; more requests are refused with 503"
     )
     queue_explanations: int = _setting(
         whole(1, 10_000), 8, "explanations that may wait or run; likewise, on their own"

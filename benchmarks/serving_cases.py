@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import statistics
+import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -171,7 +172,9 @@ def overload(bench: Bench, capacity: float, rounds: int, say: Callable[[str], ob
 
 
 def memory(bench: Bench, requests: int, say: Callable[[str], object]) -> dict[str, Any]:
-    """Ask so many times, and look at the server's resident memory after every 1,000 answers.
+    """Ask so many times, and note the server's resident memory for every 1,000 answers: the median of many looks meanwhile.
+
+    What a batch needs comes and goes within one look and the next.
 
     `growth` is the median of the last fifth over that of the second: in the first, the server meets its largest batches.
     """
@@ -179,12 +182,26 @@ def memory(bench: Bench, requests: int, say: Callable[[str], object]) -> dict[st
     with contextlib.ExitStack() as stack:
         server = bench.start(contenders(bench.model)["peephole"], stack, "memory")
 
+        looks: list[float] = []
+        over = threading.Event()
+
+        def watch() -> None:
+            while not over.wait(0.05):
+                looks.append(server.memory() / 1e6)
+
         def look() -> None:
-            megabytes.append(server.memory() / 1e6)
+            megabytes.append(statistics.median(looks or [server.memory() / 1e6]))
+            looks.clear()
             if len(megabytes) % 10 == 0:
                 say(f"{len(megabytes):,},000 requests: {megabytes[-1]:.1f} MB")
 
-        load = bench.press(server, requests=requests, warm_seconds=0.0, every_thousand=look)
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        try:
+            load = bench.press(server, requests=requests, warm_seconds=0.0, every_thousand=look)
+        finally:
+            over.set()
+            watcher.join()
     fifth = len(megabytes) // 5
     second, last = statistics.median(megabytes[fifth : 2 * fifth]), statistics.median(megabytes[-fifth:])
     return {

@@ -81,6 +81,7 @@ def _add_paths(api: FastAPI, service: Service) -> None:
 
     classifiers = service.classifiers
     names = ("auto", *(method.name for method in methods()))
+    held = ("auto", *(method.name for method in methods() if not method.traced))
     refused: Any = schema.problem_answers(_ASKING)
     api.get("/", include_in_schema=False)(endpoints.page)
     api.post(
@@ -93,7 +94,7 @@ def _add_paths(api: FastAPI, service: Service) -> None:
         "/explain",
         summary="Explain an answer: words, gates, conveyor",
         responses={200: schema.explain_answer(), **refused},
-        openapi_extra=schema.explain_request(service.settings, classifiers, names, service.values),
+        openapi_extra=schema.explain_request(service.settings, classifiers, names, held, service.values),
     )(endpoints.explain_endpoint(service, names))
     api.get("/models", summary="List the models", responses={200: schema.models_answer()})(
         endpoints.models_endpoint(service)

@@ -19,12 +19,12 @@ TOP_K = whole(1, MOST_LABELS)
 _WHERE = "body"
 _MOST_NAMED = 8  # unknown fields
 HELD_LEAST, HELD_MOST = -100, 100
-MOST_PLACES = 4096
-_PLACES = Rule(
-    f"must be a list of at most {MOST_PLACES:,} whole numbers",
+MOST_UNITS = 4096
+_UNITS = Rule(
+    f"must be a list of at most {MOST_UNITS:,} whole numbers",
     lambda value: (
         isinstance(value, list)
-        and len(value) <= MOST_PLACES  # pyright: ignore[reportUnknownArgumentType]
+        and len(value) <= MOST_UNITS  # pyright: ignore[reportUnknownArgumentType]
         and all(isinstance(one, int) and not isinstance(one, bool) for one in value)
     ),
 )
@@ -73,9 +73,8 @@ def predict_body(data: bytes, settings: Settings, models: Sequence[str]) -> Pred
     document = _object(data)
     asked = _fields(document, "", ("inputs", "parameters", "model"), broken)
     parameters = dict(_fields(asked.get("parameters", {}), "parameters", ("top_k",), broken))
-    top_k = parameters.get("top_k")
-    if isinstance(top_k, float) and top_k.is_integer():
-        parameters["top_k"] = int(top_k)  # JSON has one kind of number, and 2.0 is a whole one
+    if "top_k" in parameters:
+        parameters["top_k"] = _whole(parameters["top_k"])
     texts, single = _texts(asked, settings, broken)
     _check(asked, "model", "", choice(*models), broken)
     _check(parameters, "top_k", "parameters.", TOP_K, broken)
@@ -124,21 +123,28 @@ def explain_body(
 
 
 def _held(clamp: object, known: Collection[str], broken: list[Broken]) -> dict[str, Hold]:
-    """What is to be held: a number for every unit and step, or an object that says of which."""
+    """What is to be held at every step: a number for every unit, or an object that says of which units."""
     found: dict[str, Hold] = {}
     for name, given in _fields(clamp, "parameters.clamp", known, broken).items():
         path = f"parameters.clamp.{name}"
         fields: Mapping[str, Any] = {"value": given}
         if isinstance(given, dict):
-            fields = _fields(given, path, ("value", "units", "steps"), broken)  # pyright: ignore[reportUnknownArgumentType]
+            fields = dict(_fields(given, path, ("value", "units"), broken))  # pyright: ignore[reportUnknownArgumentType]
+            if isinstance(fields.get("units"), list):
+                fields["units"] = [_whole(one) for one in fields["units"]]
         broken += [
             problem
-            for one, rule in {"value": _HELD, "units": _PLACES, "steps": _PLACES}.items()
+            for one, rule in {"value": _HELD, "units": _UNITS}.items()
             if (one in fields or one == "value")
             and (problem := rule.problem(f"{path}.{one}", fields.get(one))) is not None
         ]
-        found[name] = Hold(fields.get("value", 0.0), fields.get("units"), fields.get("steps"))
+        found[name] = Hold(fields.get("value", 0.0), fields.get("units"))
     return found
+
+
+def _whole(value: object) -> object:
+    """A number as an integer if it is one: JSON has one kind of number, and 2.0 is a whole one."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _object(data: bytes) -> Any:

@@ -77,17 +77,17 @@ def load_models(models: Sequence[str]) -> dict[str, Classifier]:
     return loaded
 
 
-def values_of(classifier: Classifier) -> tuple[str, ...]:
-    """Return the names of the values of a model that can be held, such as ``layer0.forward.f``; none without a recurrent layer.
+def values_of(classifier: Classifier) -> dict[str, int]:
+    """Return the values of a model that can be held, and of how many units each is; none without a recurrent layer.
 
     Example:
-        >>> values_of(load())[:3]
-        ('layer0.forward.h', 'layer0.forward.c', 'layer0.forward.i')
+        >>> values_of(load())["layer0.forward.f"]
+        192
     """
     if not any(stage.kind == "recurrent" for stage in classifier.config.stages):
-        return ()
+        return {}
     tracks = network_of(classifier, "serve").tracks.values()
-    return tuple(f"{track.name}.{value}" for track in tracks for value in track.cell.values)
+    return {f"{track.name}.{value}": track.hidden_size for track in tracks for value in track.cell.values}
 
 
 def described(models: Mapping[str, Classifier]) -> dict[str, Any]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from peephole.classifier import Classifier
-from peephole.serve.bodies import HELD_LEAST, HELD_MOST, MOST_LABELS, MOST_PLACES
+from peephole.serve.bodies import HELD_LEAST, HELD_MOST, MOST_LABELS, MOST_UNITS
 from peephole.serve.problems import MEDIA_TYPE
 from peephole.serve.settings import Settings
 
@@ -71,38 +71,76 @@ def explain_request(
     settings: Settings,
     classifiers: dict[str, Classifier],
     methods: Sequence[str],
-    values: Mapping[str, Collection[str]],
+    held_methods: Sequence[str],
+    values: Mapping[str, Mapping[str, int]],
 ) -> Schema:
-    """The body of ``POST /explain``; `values` are the names of what can be held, by model."""
-    labels = sorted({label for classifier in classifiers.values() for label in classifier.labels})
-    parameters: Schema = {
+    """The body of ``POST /explain``.
+
+    Args:
+        settings: the limits.
+        classifiers: the models by name, the default one first.
+        methods: of explaining.
+        held_methods: those that can be used while values are held.
+        values: by model, what can be held and of how many units it is.
+    """
+    alike: dict[Any, list[str]] = {}
+    for name, classifier in classifiers.items():
+        alike.setdefault((classifier.labels, tuple(values[name].items())), []).append(name)
+    default = next(iter(classifiers))
+    bodies = [
+        _object(
+            {
+                "inputs": {
+                    "type": "string",
+                    "maxLength": settings.explain_characters,
+                    "description": "a text",
+                },
+                "parameters": _explain_parameters(labels, dict(held), methods, held_methods),
+                "model": {"enum": names, "description": "name of a model; the first by default"},
+            },
+            ["inputs"] if default in names else ["inputs", "model"],
+        )
+        for (labels, held), names in alike.items()
+    ]
+    examples: Schema = {"one": {"summary": "A text", "value": {"inputs": _TEXT}}}
+    gate = next((name for name in values[default] if name.endswith(".f")), None)
+    if gate is not None:
+        examples["held"] = {
+            "summary": "A text, while the model may not forget",
+            "value": {"inputs": _TEXT, "parameters": {"clamp": {gate: 1}}},
+        }
+    return _body(bodies[0] if len(bodies) == 1 else {"anyOf": bodies}, examples)
+
+
+def _explain_parameters(
+    labels: Sequence[str], values: Mapping[str, int], methods: Sequence[str], held_methods: Sequence[str]
+) -> Schema:
+    """Parameters of models with these labels and values: without anything held, and with."""
+    free: Schema = {
         "method": {"enum": list(methods), "description": "how words are scored; auto by default"},
-        "target": {"enum": labels, "description": "label to explain; the most probable one by default"},
+        "target": {"enum": list(labels), "description": "label to explain; the most probable one by default"},
         "faithfulness": {
             "type": "boolean",
             "description": "delete the highest words and run again, some hundreds of times; false by default",
         },
         "phrases": {"type": "boolean", "description": "make the tree of phrases; false by default"},
+    }
+    if not values:
+        return _object(free)
+    held: Schema = {
+        **free,
+        "method": {"enum": list(held_methods), "description": "how words are scored; auto by default"},
+        "phrases": {"const": False, "description": "what takes the equations apart needs them free"},
         "clamp": {
             "type": "object",
-            "description": "values to hold, such as layer0.forward.f: a number, or of which units and steps",
-            "properties": {name: _hold() for name in sorted(set().union(*values.values()))},
+            "description": "values to hold at every step, such as layer0.forward.f: a number, or of which units",
+            "properties": {name: _hold(units) for name, units in values.items()},
             "additionalProperties": False,
+            "minProperties": 1,
         },
     }
-    fields: Schema = {
-        "inputs": {"type": "string", "maxLength": settings.explain_characters, "description": "a text"},
-        "parameters": _object(parameters),
-        "model": _model(classifiers),
-    }
-    examples: Schema = {"one": {"summary": "A text", "value": {"inputs": _TEXT}}}
-    held = next((name for names in values.values() for name in names if name.endswith(".f")), None)
-    if held is not None:
-        examples["held"] = {
-            "summary": "A text, while the model may not forget",
-            "value": {"inputs": _TEXT, "parameters": {"clamp": {held: 1}}},
-        }
-    return _body(_object(fields, ["inputs"]), examples)
+    free["clamp"] = {"type": "object", "maxProperties": 0, "description": "nothing held"}
+    return {"anyOf": [_object(free), _object(held, ["clamp"])]}
 
 
 def explain_answer() -> Schema:
@@ -190,10 +228,11 @@ def _model(classifiers: dict[str, Classifier]) -> Schema:
     return {"enum": list(classifiers), "description": "name of a model; the first by default"}
 
 
-def _hold() -> Schema:
+def _hold(units: int) -> Schema:
     value: Schema = {"type": "number", "minimum": HELD_LEAST, "maximum": HELD_MOST}
-    places: Schema = {"type": "array", "items": {"type": "integer"}, "maxItems": MOST_PLACES}
-    return {"anyOf": [value, _object({"value": value, "units": places, "steps": places}, ["value"])]}
+    one: Schema = {"type": "integer", "minimum": 0, "maximum": units - 1}
+    some: Schema = {"type": "array", "items": one, "maxItems": MOST_UNITS}
+    return {"anyOf": [value, _object({"value": value, "units": some}, ["value"])]}
 
 
 def _unit() -> Schema:

@@ -9,6 +9,12 @@ from pathlib import Path
 import pytest
 
 
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """Tests of single files run here and now: starting processes for them would take longer than most of them do."""
+    named = [Path(argument.split("::")[0]) for argument in config.args]
+    return 0 if all(path.suffix == ".py" for path in named) else None
+
+
 @pytest.fixture(scope="session")
 def data_folder() -> Path:
     """The folder of real corpora; the test skips, with the reason, where it is absent."""

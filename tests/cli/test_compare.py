@@ -63,7 +63,7 @@ def test_a_task_from_the_command_line_to_the_report_and_not_twice(tmp_path: Path
     runs = sorted((tmp_path / "out" / "runs").iterdir())
     assert [path.name for path in runs] == ["lstm-1.json", "lstm-5.json", "rnn-1.json", "rnn-5.json"]
     written = [path.stat().st_mtime_ns for path in runs]
-    again = compare(*arguments, "--json")
+    again = CliRunner().invoke(app, ["compare", *map(str, arguments), "--json"])
     assert [path.stat().st_mtime_ns for path in runs] == written
     found = json.loads(again.stdout)
     assert found["complete"]
@@ -145,7 +145,8 @@ def test_an_interrupted_comparison_says_how_to_go_on(tmp_path: Path) -> None:
     assert "1 of 2 runs are kept" in done.stderr
     assert "run the same command again" in done.stderr
     assert not json.loads((tmp_path / "out" / "compare.json").read_text("utf-8"))["complete"]
-    assert json.loads(compare(*arguments, "--json").stdout)["complete"]
+    rest = CliRunner().invoke(app, ["compare", *map(str, arguments), "--json"])
+    assert json.loads(rest.stdout)["complete"]
 
 
 def test_seeds_and_rates_are_read() -> None:

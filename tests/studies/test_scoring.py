@@ -160,13 +160,24 @@ def test_the_program(script: ModuleType, tmp_path: Path, monkeypatch: pytest.Mon
     model = small_classifier(labels=["bad", "good"]).save(tmp_path / "model")
     data, written = tmp_path / "data.csv", tmp_path / "scoring.json"
     data.write_text("text,label\n" + "".join(f'"{text}",x\n' for text in LONG), encoding="utf-8")
-    words = [str(model), str(data), "--texts", "4", "--rounds", "1", "--encoder-texts", "0"]
+    words = [
+        str(model),
+        str(data),
+        "--texts",
+        "4",
+        "--rounds",
+        "1",
+        "--encoder-texts",
+        "0",
+        "--budgets",
+        "400",
+    ]
     monkeypatch.setattr(sys, "argv", ["scoring.py", *words, "--json", str(written)])
     monkeypatch.setenv("RAYON_NUM_THREADS", "1")
     script.main()
     report = json.loads(written.read_text("utf-8"))
     assert report["command"] == (
-        "python benchmarks/scoring.py model data.csv --texts 4 --rounds 1 --encoder-texts 0"
+        "python benchmarks/scoring.py model data.csv --texts 4 --rounds 1 --encoder-texts 0 --budgets 400"
     )
     assert report["texts"]["count"] == 4
     assert {"machine", "versions", "date", "data"} < set(report)

@@ -99,7 +99,7 @@ def test_texts_without_a_single_token(
     monkeypatch.setattr("peephole.training.prepare.drop_repeats", lambda train, _: (train, 0))
     with corpus.open("a") as file:
         file.writelines(f"<br />,{('positive', 'negative')[n % 2]},g\n" for n in range(1, 40))
-    recipe = dataclasses.replace(tiny, batch_rows=4, epochs=2)
+    recipe = dataclasses.replace(tiny, batch_rows=4, epochs=1)
     tokens: list[int] = []
     real = loop.gather
 
@@ -128,7 +128,8 @@ def test_texts_without_a_single_token(
     request = request_for("cut", recipe=recipe, dev_sources=(held_out,), checkpoint_steps=1)
     with pytest.raises(ZeroDivisionError):
         train(request, progress=listener(2, crash))
-    again = train(dataclasses.replace(request, resume=True), progress=listener())
+    rest = dataclasses.replace(request, resume=True, checkpoint_steps=100)
+    again = train(rest, progress=listener())
     assert (again.output / "model.safetensors").read_bytes() == (
         whole.output / "model.safetensors"
     ).read_bytes()
@@ -153,7 +154,7 @@ def test_class_weights_raise_the_recall_of_a_rare_class(tmp_path, listener, tiny
         )
     (tmp_path / "texts.csv").write_text("\n".join(lines))
     recalls = {}
-    tiny = dataclasses.replace(tiny, vocabulary=300, epochs=2)
+    tiny = dataclasses.replace(tiny, vocabulary=300, epochs=2, adversarial=0.0)
     for kind in ("none", "balanced"):
         recipe = dataclasses.replace(tiny, class_weights=kind, score="macro_f1")
         request = TrainRequest(sources=(tmp_path / "texts.csv",), output=tmp_path / kind, recipe=recipe)
@@ -217,7 +218,7 @@ def test_bfloat16_in_a_process_of_its_own(corpus, tiny, tmp_path) -> None:
     import subprocess
     import sys
 
-    recipe = dataclasses.replace(tiny, precision="bf16", epochs=6, virtual_adversarial=0.5)
+    recipe = dataclasses.replace(tiny, precision="bf16", epochs=4, virtual_adversarial=0.5)
     arguments = [str(corpus), json.dumps(recipe.to_json()), str(tmp_path / "model"), str(tmp_path / "other")]
     ended = subprocess.run(
         [sys.executable, "-c", BFLOAT16, *arguments], capture_output=True, text=True, check=False

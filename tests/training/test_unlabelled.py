@@ -161,6 +161,7 @@ def test_what_is_left_out_is_told(ask, tmp_path, listener) -> None:
     assert f"{len(HELD_OUT)} unlabelled texts left out: their groups are held out for development" in said
 
 
+@pytest.mark.slow
 def test_imdb(data_folder, tmp_path) -> None:
     """The unlabelled reviews name their films: none of a film that is held out gets in."""
     request = TrainRequest(

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+# Processes share the cores: threads that wait for work must sleep, not spin. To be said before torch is imported.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
     """Tests of single files run here and now: starting processes for them would take longer than most of them do."""

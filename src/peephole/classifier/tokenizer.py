@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import functools
 import itertools
 import json
@@ -202,13 +203,16 @@ class Tokenizer:
         found: list[tuple[int, int, int, tuple[int, int]]] = []
         for offset, chunk in chunks(checked(text, "text")):
             encoding = self._encoder.encode_batch([chunk])[0]
+            starts = [start for start, _ in encoding.offsets]
             for token, (start, stop), word in zip(
                 encoding.ids, encoding.offsets, encoding.word_ids, strict=True
             ):
                 while start < stop - 1 and chunk[start].isspace():
                     start += 1
-                # Composing leaves the marks of a decomposed letter outside its token.
-                while 0 < stop < len(chunk) and unicodedata.combining(chunk[stop]):
+                # Composing leaves the marks of a decomposed letter outside its token, and in no other.
+                later = bisect.bisect_left(starts, stop)
+                limit = starts[later] if later < len(starts) else len(chunk)
+                while 0 < stop < limit and unicodedata.combining(chunk[stop]):
                     stop += 1
                 found.append((token, offset + start, offset + stop, (offset, word or 0)))
         return found

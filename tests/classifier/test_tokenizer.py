@@ -361,7 +361,9 @@ def test_a_forked_child_encodes_too_and_the_parent_keeps_its_environment():
     assert done.stderr == ""
 
 
-@pytest.mark.parametrize("text", ["good" + "\u0301" * 300 + " film", "go\u0301\u0302od", "नमस्ते", "e\u0301\u0301"])
+@pytest.mark.parametrize(
+    "text", ["good" + "\u0301" * 300 + " film", "go\u0301\u0302od", "नमस्ते", "e\u0301\u0301"]
+)
 def test_marks_belong_to_one_letter_alone(text: str) -> None:
     """Places of characters follow one another, so that a run of marks is not kept again for each of its tokens."""
     places = list(dict.fromkeys((piece.start, piece.stop) for piece in small_tokenizer().pieces(text)))

@@ -139,6 +139,18 @@ def test_items_that_fail_in_several_threads_fail_their_job_once(work: GatedWork)
     runner.close()
 
 
+def test_a_thread_survives_what_goes_wrong_around_its_work() -> None:
+    def seen(items: int, cost: int) -> None:
+        raise OSError("no room to count")
+
+    runner = Runner("test", lambda items: ["A"] if "a" in items else [], most=100, seen=seen)
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="a result for each of 1 items; got 0"):
+            runner.submit(["nothing comes back"], [1]).result(PATIENCE)
+        assert runner.submit(["a"], [1]).result(PATIENCE) == ["A"]
+    runner.close()
+
+
 def wait_until_free(runner: Runner[str, str], count: int) -> None:
     """Return once so many threads have nothing to do."""
     pause = threading.Event()

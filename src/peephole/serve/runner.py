@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -10,6 +11,7 @@ from concurrent.futures import Future
 from typing import Generic, TypeVar
 
 from peephole.ops import limit_threads
+from peephole.serve.logs import log
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -132,11 +134,14 @@ class Runner(Generic[Item, Result]):
     def _answer(self, batch: list[_Place[Item, Result]]) -> None:
         try:
             results = self._work([job.items[n] for job, n in batch])
+            if len(results) != len(batch):
+                raise RuntimeError(
+                    f"Runner: must get a result for each of {len(batch)} items; got {len(results)}"
+                )
         except Exception as error:  # noqa: BLE001 (raised again where the answer is waited for)
             self._fail(batch, error)
             return
-        if self._seen is not None:
-            self._seen(len(batch), sum(job.costs[n] for job, n in batch))
+        self._tell(batch)
         done: list[_Job[Item, Result]] = []
         with self._changed:  # another thread may have had the job's other items
             for (job, n), result in zip(batch, results, strict=True):
@@ -146,6 +151,13 @@ class Runner(Generic[Item, Result]):
         for job in done:
             if job.future.set_running_or_notify_cancel():
                 job.future.set_result([job.results[k] for k in range(len(job.items))])
+
+    def _tell(self, batch: list[_Place[Item, Result]]) -> None:
+        try:
+            if self._seen is not None:
+                self._seen(len(batch), sum(job.costs[n] for job, n in batch))
+        except Exception as error:  # noqa: BLE001 (what is only counted must not end the thread that answers)
+            log("error", logging.ERROR, error=error)
 
     def _fail(self, batch: list[_Place[Item, Result]], error: Exception) -> None:
         """Give each job its own error: one whose item cannot be run must not take others with it."""

@@ -65,5 +65,6 @@ function drawGates(state, room) {
 
 function section(state, name, title, lead, ...children) {
   const title_id = state.id(`${name}-title`);
-  return el("section", { id: state.id(name), class: name, "aria-labelledby": title_id }, el("h2", { id: title_id }, title), lead ? el("p", { class: "lead" }, lead) : null, ...children);
+  const named = [title_id, state.options.whose].filter(Boolean).join(" ");
+  return el("section", { id: state.id(name), class: name, "aria-labelledby": named }, el("h2", { id: title_id }, title), lead ? el("p", { class: "lead" }, lead) : null, ...children);
 }

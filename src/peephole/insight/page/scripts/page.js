@@ -14,8 +14,33 @@ function foot(data) {
   return el("footer", {}, `${data.made_by}. This page is one file; it needs no network and sends nothing.`);
 }
 
+// What takes the focus, kind by kind.
+const STOPS = [".text", ".plot[tabindex]", ".pick input", "summary", ".tools input", ".tools button", ".table"];
+
+// What a reader has chosen of figures by other means than the state: the focus, what is unfolded, and how far a box is scrolled.
+function stanceOf(main) {
+  const all = (selector) => Array.from(main.querySelectorAll(selector));
+  const kind = main.contains(document.activeElement) ? STOPS.find((one) => document.activeElement.matches(one)) : undefined;
+  const place = kind ? all(kind).indexOf(document.activeElement) : 0;
+  const open = all("details").map((node) => node.open);
+  const left = all(".scroll").map((node) => node.scrollLeft);
+  return () => {
+    const [folds, boxes] = [all("details"), all(".scroll")];
+    if (folds.length === open.length) folds.forEach((node, n) => (node.open = open[n]));
+    if (boxes.length === left.length) boxes.forEach((node, n) => left[n] && (node.scrollLeft = left[n]));
+    if (kind) focusOn(all(kind)[place], main.querySelector(".text"));
+  };
+}
+
+// The first of some elements that can take the focus.
+function focusOn(...nodes) {
+  const node = nodes.find((one) => one && one.getClientRects().length);
+  if (node) node.focus({ preventScroll: true });
+}
+
 function draw(state, main) {
   const began = performance.now();
+  const restore = stanceOf(main);
   state.reset();
   const style = getComputedStyle(main);
   const room = Math.max(240, main.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight));
@@ -36,6 +61,7 @@ function draw(state, main) {
   );
   const { word } = state;
   if (word !== null) (state.word = null), state.light(word, "hold"); // as before the window changed
+  restore();
   main.dataset.drawn = (performance.now() - began).toFixed(1);
 }
 
@@ -57,7 +83,7 @@ function show(data, main, options = {}) {
     waiting = setTimeout(() => draw(state, main), 80);
   };
   const watch = new ResizeObserver(() => {
-    if (main.clientWidth !== width) (width = main.clientWidth), again();
+    if (main.clientWidth && main.clientWidth !== width) (width = main.clientWidth), again();
   });
   watch.observe(main);
   const stop = new AbortController();

@@ -97,6 +97,7 @@ function drawText(state) {
     nodes[lit].classList.add("lit");
     nodes[lit].setAttribute("aria-selected", "true");
     box.setAttribute("aria-activedescendant", state.id(`word-${lit}`));
+    if (document.activeElement === box) nodes[lit].scrollIntoView({ block: "nearest" });
   });
   return box;
 }

@@ -1,8 +1,9 @@
 // What is chosen: a word that is lit in every figure, and in each track a unit that is followed.
 
-// options: prefix, of the ids of its elements, where several documents stand in one page; bare: without the verdict, the title and
-// the foot, which the page around has; follow: the units to begin with, by track; onword: told of the lit word; tools: elements
-// beside the numbers of a word that is held.
+// options: prefix, of the ids of its elements, where several documents stand in one page, and whose, the id of what names this one;
+// bare: without the verdict, the title and the foot, which the page around has; follow: the units to begin with, by track; word,
+// track: the word that is held and the track that was touched to begin with; onword: told of the lit word; tools: elements beside
+// the numbers of a word that is held.
 function makeState(data, options = {}) {
   const listeners = { word: [], unit: [] };
   const wanted = (track) => track.drawn.indexOf((options.follow || {})[track.name]);
@@ -10,10 +11,10 @@ function makeState(data, options = {}) {
     data,
     options,
     id: (name) => (options.prefix || "") + name,
-    word: null,
+    word: (options.word ?? null) === null || !data.words.length ? null : clamp(options.word, 0, data.words.length - 1),
     held: false, // by a click or the keyboard: hovering elsewhere does not put it out
     units: data.tracks.map((track) => (wanted(track) >= 0 ? wanted(track) : track.follow)),
-    track: null, // whose figure was touched last: the readout has the numbers of its unit
+    track: options.track ?? null, // whose figure was touched last: the readout has the numbers of its unit
     columnWord: new Int32Array(data.tokens.length).fill(-1),
     on: (what, listener) => listeners[what].push(listener),
     reset() {

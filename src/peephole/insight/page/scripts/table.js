@@ -27,7 +27,7 @@ function drawTable(state) {
       state.on("word", () => row.classList.toggle("lit", state.word === index));
       return row;
     });
-  const holder = el("div", { class: "table", tabindex: "0", role: "region", "aria-label": "All numbers, word by word" });
+  const holder = el("div", { class: "table", tabindex: "0", role: "group", "aria-label": "All numbers, word by word" });
   const details = el("details", { class: "numbers" }, el("summary", {}, "All numbers, word by word"), holder);
   details.addEventListener("toggle", () => {
     if (!details.open || holder.childElementCount) return;

@@ -1,6 +1,7 @@
 // What was tried, with what came of it: each change with its verdict, to go back to and forth.
 
 const MOST_KEPT = 200;
+const MOST_SHOWN = 8;
 const TOGETHER = 2500; // milliseconds between changes of one kind that count as one
 
 class Past {
@@ -45,6 +46,7 @@ class Past {
   go(place) {
     if (place < 0 || place >= this.entries.length) return null;
     this.at = place;
+    this.now.kind = ""; // what is changed from here on is something new
     this.#tell();
     return this.now.choice;
   }
@@ -53,30 +55,39 @@ class Past {
 const came = ({ label, share, side }) => el("span", { class: `came ${side || ""}` }, el("bdi", {}, label), ` ${percent(share)}`);
 const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
 
-function drawPast(past, restore) {
-  const back = el("button", { type: "button", onclick: () => restore(past.go(past.at - 1)) }, "Undo");
-  const forth = el("button", { type: "button", onclick: () => restore(past.go(past.at + 1)) }, "Redo");
+// The end of a text, where it is being written.
+function endOf(text, most = 30) {
+  const letters = Array.from(text.trim().replace(/\s+/g, " "));
+  if (!letters.length) return "no text";
+  return letters.length <= most ? `“${letters.join("")}”` : `“…${letters.slice(1 - most).join("").trim()}”`;
+}
+
+// go: to the so-maniest entry.
+function drawPast(past, go) {
+  // A button that cannot be pressed stays in the order of tabs: the focus must not be lost by the last step back.
+  const step = (words, by) => el("button", { type: "button", onclick: () => go((at) => at + by) }, words);
+  const [back, forth] = [step("Undo", -1), step("Redo", 1)];
   const list = el("ol", {});
   const box = el("section", { class: "past", "aria-label": "What you tried" }, el("div", { class: "bar" }, el("h2", {}, "What you tried"), back, forth), list);
-  past.on(() => {
-    back.disabled = past.at <= 0;
-    forth.disabled = past.at >= past.entries.length - 1;
-    box.hidden = past.entries.length < 2;
-    const shown = past.entries.map((entry, place) => [entry, place]).slice(-8).reverse();
-    list.replaceChildren(
-      ...shown.map(([{ what, verdicts }, place]) =>
-        el(
-          "li",
-          {},
-          el(
-            "button",
-            { type: "button", "aria-current": place === past.at ? "true" : null, onclick: () => restore(past.go(place)) },
-            el("span", { class: "what" }, what),
-            el("span", {}, verdicts.filter(Boolean).flatMap((one, n) => [n ? " · " : "", came(one)])),
-          ),
-        ),
+  const line = ({ what, verdicts }, place) =>
+    el(
+      "li",
+      {},
+      el(
+        "button",
+        { type: "button", "aria-current": place === past.at ? "true" : null, "data-place": place, onclick: () => go(() => place) },
+        el("span", { class: "what" }, el("bdi", {}, what)),
+        el("span", {}, verdicts.filter(Boolean).flatMap((one, n) => [n ? " · " : "", came(one)])),
       ),
     );
+  past.on(() => {
+    back.setAttribute("aria-disabled", String(past.at <= 0));
+    forth.setAttribute("aria-disabled", String(past.at >= past.entries.length - 1));
+    box.hidden = past.entries.length < 2;
+    const focused = list.contains(document.activeElement) ? document.activeElement.dataset.place : null;
+    const first = Math.max(0, Math.min(past.entries.length - MOST_SHOWN, past.at - 1));
+    list.replaceChildren(...past.entries.map(line).slice(first, first + MOST_SHOWN).reverse());
+    if (focused !== null) (list.querySelector(`[data-place="${focused}"]`) || back).focus({ preventScroll: true });
   });
   return box;
 }

@@ -20,6 +20,7 @@ function without(text, word) {
   const [before, after] = [text.slice(0, from), text.slice(to)];
   if (/\s$/.test(before) && (/^\s/.test(after) || after === "")) return before.replace(/\s$/, "") + after;
   if (before === "") return after.replace(/^\s+/, "");
+  if (/^[.,;:!?…)\]}]/.test(after)) return before.replace(/[^\S\n]+$/, "") + after; // a mark does not stand alone
   return before + after;
 }
 

@@ -10,10 +10,28 @@ from typing import Any
 
 import pytest
 
+from support.browsing import window
+from support.live_page import Live, models_to_serve
+from support.processes import process
+
 FLAGS = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--window-size=1280,900",
 )  # fmt: skip
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--screenshots", metavar="FOLDER", help="write the pictures of the documents there")
+
+
+@pytest.fixture
+def pictures(request: pytest.FixtureRequest) -> Path | None:
+    """Where pictures for the documents are to be written."""
+    folder = request.config.getoption("--screenshots")
+    if folder is None:
+        return None
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    return Path(folder)
 
 
 @pytest.fixture(scope="session")
@@ -48,12 +66,41 @@ def open_page(browser: Any, tmp_path: Path) -> Any:
         page: str, *, width: int = 1280, scheme: str = "light", path: Path = tmp_path / "page.html"
     ) -> Any:
         path.write_text(page, encoding="utf-8")
-        media = [{"name": "prefers-color-scheme", "value": scheme}]
-        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": media, "media": ""})
-        size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
-        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        window(browser, width, scheme=scheme)
         browser.get_log("browser")
         browser.get(path.as_uri())
         return browser
 
     return opened
+
+
+@pytest.fixture(scope="session")
+def served(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    """A server of three models as a process of its own, and the browser that asks it."""
+    del browser
+    models, names = models_to_serve(tmp_path_factory.mktemp("models"))
+    with process(*names) as server:
+        yield Live(None, server, models)
+
+
+@pytest.fixture
+def live(browser: Any, served: Live) -> Live:
+    """The page of that server, not yet opened; what an earlier test kept in the browser is forgotten."""
+    browser.execute_cdp_cmd(
+        "Storage.clearDataForOrigin", {"origin": served.server.url, "storageTypes": "all"}
+    )
+    return Live(browser, served.server, served.models)
+
+
+@pytest.fixture
+def before_page(browser: Any) -> Iterator[Any]:
+    """Run a script before those of each page that is opened."""
+    given: list[str] = []
+
+    def run(script: str) -> None:
+        added = browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": script})
+        given.append(added["identifier"])
+
+    yield run
+    for identifier in given:
+        browser.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", {"identifier": identifier})

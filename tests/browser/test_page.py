@@ -12,6 +12,7 @@ import pytest
 import peephole
 from peephole.insight import belts, trace
 from peephole.insight.page import explained_page, page_html
+from support.browsing import all_of, complaints, find, press, seen, window
 from support.small_models import small_classifier
 
 selenium = pytest.importorskip("selenium", reason="needs selenium (the dev extra)")
@@ -34,30 +35,6 @@ def made() -> tuple[Any, Any, Any, str]:
     model = peephole.load()
     found, data = explained_page(model, TEXT)
     return found, trace(model, TEXT), data, page_html(data)
-
-
-def find(browser: Any, selector: str) -> Any:
-    return browser.find_element(By.CSS_SELECTOR, selector)
-
-
-def all_of(browser: Any, selector: str) -> list[Any]:
-    return browser.find_elements(By.CSS_SELECTOR, selector)
-
-
-def seen(browser: Any, element: Any) -> Any:
-    browser.execute_script("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", element)
-    return element
-
-
-def press(browser: Any, *keys: str) -> None:
-    chain = ActionChains(browser, duration=0)
-    for key in keys:
-        chain = chain.send_keys(key)
-    chain.perform()
-
-
-def complaints(browser: Any) -> list[str]:
-    return [entry["message"] for entry in browser.get_log("browser")]
 
 
 def percents(words: str) -> list[int]:
@@ -250,8 +227,7 @@ def test_nothing_is_wider_than_the_window(open_page: Any, made: Any, width: int,
 def test_a_window_that_changes_is_drawn_anew(open_page: Any, made: Any) -> None:
     browser = open_page(made[3], width=1600)
     wide = find(browser, "#highway .plot").rect["width"]
-    size = {"width": 500, "height": 900, "deviceScaleFactor": 1, "mobile": False}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    window(browser, 500)
     waited = browser.execute_async_script(
         "setTimeout(() => arguments[0](document.querySelector('#highway .plot').clientWidth), 400)"
     )
@@ -382,8 +358,7 @@ def test_a_later_document_takes_the_place_of_an_earlier_one(open_page: Any, made
         window.draws = 0;
         main.replaceChildren = (...nodes) => (window.draws++, Element.prototype.replaceChildren.apply(main, nodes));
     """)
-    size = {"width": 700, "height": 900, "deviceScaleFactor": 1, "mobile": False}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    window(browser, 700)
     browser.execute_async_script("setTimeout(arguments[0], 400)")
     assert browser.execute_script("return window.draws") == 1  # the earlier one is not drawn any more
     assert [word.text for word in all_of(browser, ".text .word")] == ["A", "good", "film", "."]

@@ -66,7 +66,7 @@ def test_axe_finds_nothing_wrong_with_the_page_of_a_file(open_page: Any, size: s
 
 @pytest.mark.slow
 def test_axe_finds_nothing_wrong_with_folded_layers_and_odd_labels(open_page: Any) -> None:
-    model = small_classifier(cell="gru", num_layers=2, head=0, labels=["<b>", "", " "])
+    model = small_classifier(cell="gru", num_layers=2, head=0, labels=["<b>", "odd one", "x"])
     browser = open_page(page_html(explained_page(model, "A good film.")[1]))
     assert violations(browser) == []
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from peephole import cells as cells
     from peephole import errors as errors
     from peephole import evaluation as evaluation
+    from peephole import export as export
     from peephole import insight as insight
     from peephole import nn as nn
     from peephole import ops as ops
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_MODULES = ("cells", "errors", "evaluation", "insight", "nn", "ops", "reading", "training")
+_MODULES = ("cells", "errors", "evaluation", "export", "insight", "nn", "ops", "reading", "training")
 _NAMES = {
     "Classifier": "classifier",
     "Hold": "insight",
@@ -53,6 +54,7 @@ __all__ = [
     "clamp",
     "errors",
     "evaluation",
+    "export",
     "insight",
     "load",
     "nn",

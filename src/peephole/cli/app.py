@@ -14,6 +14,7 @@ COMMANDS = (
     "train",
     "pretrain",
     "convert",
+    "export",
     "serve",
     "compare",
     "demo",

@@ -18,6 +18,7 @@ EXTRAS = {
     "parquet": ("pyarrow",),
     "hub": ("datasets",),
     "serve": ("fastapi", "uvicorn", "httptools", "prometheus_client"),
+    "onnx": ("onnx",),
     "bench": ("onnx", "onnxruntime", "jax"),
 }
 

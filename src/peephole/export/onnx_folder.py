@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
 
 from peephole.classifier import converted, model_card
@@ -50,7 +49,7 @@ def save_onnx(classifier: Classifier, folder: str | os.PathLike[str], *, precisi
     return target
 
 
-def _facts(classifier: Classifier, precision: str) -> Mapping[str, Json]:
+def _facts(classifier: Classifier, precision: str) -> dict[str, Json]:
     config = classifier.config
     return {
         "format": 1,

@@ -98,8 +98,9 @@ def add_stack(
             inputs = weights_for(graph, layers.operator, layers, weights, f"{name}{layer}")
             direction = "bidirectional" if layers.directions == 2 else "forward"
             x, final = add_operator(
-                graph, x, layers.operator, inputs, layers.hidden_size, direction, lengths, lengths32, initial
-            )
+                graph, x, layers.operator, inputs, layers.hidden_size, direction, lengths, lengths32, initial,
+                name=f"{name}{layer}",
+            )  # fmt: skip
         for state, value in final.items():
             finals[state].append(value)
     return x, {
@@ -139,6 +140,8 @@ def add_operator(
     lengths: str,
     lengths32: str,
     initial: Mapping[str, str],
+    *,
+    name: str,
 ) -> tuple[str, dict[str, str]]:
     """Add one layer as an operator.
 
@@ -152,6 +155,7 @@ def add_operator(
         lengths: `[N]` int64, or empty.
         lengths32: the same as int32, or empty.
         initial: initial states `[K, N, H]` by name, or nothing.
+        name: begins the names of the outputs.
 
     Returns:
         The output `[T, N, K·H]` and the final states `[K, N, H]` by name.
@@ -169,7 +173,7 @@ def add_operator(
         for key, value in operator.attributes.items()
     }
     y, *after = graph.add_many(
-        operator.name, inputs, ("Y", *(f"Y_{state}" for state in states)), hidden_size=hidden_size,
+        operator.name, inputs, (f"{name}.Y", *(f"{name}.Y_{state}" for state in states)), hidden_size=hidden_size,
         direction=direction, **attributes,
     )  # fmt: skip
     finals: dict[str, str] = dict(zip(states, after, strict=True))

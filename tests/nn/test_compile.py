@@ -271,12 +271,18 @@ def test_an_exported_program_is_small_however_long_its_sequences() -> None:
     assert sizes[0] == sizes[1]
 
 
-def test_on_the_way_to_onnx_a_layer_is_unrolled(monkeypatch: pytest.MonkeyPatch) -> None:
-    layer, x = make(cells.GRU(), {})
+def test_on_the_way_to_onnx_a_layer_is_an_operator_of_onnx_or_unrolled(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(torch.onnx, "is_in_onnx_export", lambda: True)
-    program = torch.export.export(layer, (x,))
-    assert not any("peephole" in str(node.target) for node in program.graph.nodes)
-    torch.testing.assert_close(program.module()(x), layer(x), **FLOAT32)
+    for cell, operators in ((cells.GRU(), 1), (cells.PeepholeLSTM("full"), 0)):
+        layer, x = make(cell, {})
+        program = torch.export.export(layer, (x,))
+        names = [str(node.target) for node in program.graph.nodes]
+        assert not any("peephole" in name for name in names)
+        assert sum("onnx_symbolic" in name for name in names) == operators
+        if not operators:
+            torch.testing.assert_close(program.module()(x), layer(x), **FLOAT32)
 
 
 @pytest.mark.slow

@@ -23,7 +23,7 @@ from peephole.ops.checks import check
 from peephole.ops.packing import Packing, check_lengths
 from peephole.ops.precision import autocast_dtype, kept_places, lower, result_dtypes
 from peephole.ops.request import Output, Request
-from peephole.ops.route import RUN, settle
+from peephole.ops.route import RUN, goes_to_onnx, settle
 from peephole.ops.sequences import Sequences
 from peephole.ops.torch_state import constant_in_graphs
 
@@ -49,20 +49,35 @@ def compute_in_graph(request: Request, backend: str, numbers: Any) -> Output:
     held = [value.expand(shape) for value in request.clamp.values()]
     mask = [] if request.recurrent_mask is None else [request.recurrent_mask]
     arrays = [request.rows, *weights, *state, *held, *mask]
+    reason = None
+    if goes_to_onnx() and torch.compiler.is_compiling() and backend in ("auto", "compiled"):
+        # Torch's exporter follows a layer before anybody has imported that room, the one above that this room knows.
+        from peephole.export.onnx_torch import as_operator, reason_to_unroll
+
+        reason = reason_to_unroll(request)
+        if reason is None:
+            return as_operator(request, _as_tensor(numbers))
     name = settle(request, arrays, backend)
     if name != "compiled":
-        return _unroll(request, name, dict(zip(request.clamp, held, strict=True)), numbers)
+        return _unroll(request, name, dict(zip(request.clamp, held, strict=True)), numbers, reason)
+    return _run_operator(request, arrays, 1 + len(weights), _as_tensor(numbers))
+
+
+def _as_tensor(numbers: Any) -> Tensor | None:
     if isinstance(numbers, Tensor):
-        numbers = numbers.to("cpu", torch.int64)
-    elif numbers is not None:
-        numbers = torch.tensor(numbers, dtype=torch.int64)
-    return _run_operator(request, arrays, 1 + len(weights), numbers)
+        return numbers.to("cpu", torch.int64)
+    return None if numbers is None else torch.tensor(numbers, dtype=torch.int64)
 
 
-def _unroll(request: Request, name: str, held: dict[str, Tensor], numbers: Any) -> Output:
-    """Run a backend whose loop becomes part of the graph."""
+def _unroll(request: Request, name: str, held: dict[str, Tensor], numbers: Any, reason: str | None) -> Output:
+    """Run a backend whose loop becomes part of the graph; `reason`: why ONNX has no operator for it, where it goes there."""
     rows, where = request.rows, type(request.cell).__name__
     if isinstance(numbers, Tensor):
+        if reason is not None:
+            raise BackendUnavailable(
+                f"{where}: lengths given as a tensor need an operator in an ONNX graph; {reason}",
+                hint="peephole.export.onnx(layer) writes a layer of any cell by itself; or pass lengths as a list",
+            )
         raise BackendUnavailable(
             f"{where}: lengths given as a tensor, inside torch.compile or torch.export, need the compiled backend; "
             f"the {name} backend must know how many steps there are",

@@ -118,7 +118,7 @@ def settle(request: Request, arrays: Sequence[Array], backend: str) -> str:
         request.save,
         bool(request.clamp),
         traced or transformed,
-        traced and (transformed or _goes_to_onnx()),
+        traced and (transformed or goes_to_onnx()),
     )
 
 
@@ -155,7 +155,8 @@ def _name_of_backend(
 
 
 @constant_in_graphs
-def _goes_to_onnx() -> bool:
+def goes_to_onnx() -> bool:
+    """Whether torch is making a graph for ONNX."""
     import torch
 
     return torch.onnx.is_in_onnx_export()

@@ -204,6 +204,10 @@ def test_a_state_that_is_a_parameter_has_a_row_for_each_sequence() -> None:
     x, states = batch_for(layer, [2, 0], 3)
     p = session(onnx(layer)).run(None, feed_of(layer, x, states, [2, 0]))[2][0]
     np.testing.assert_array_equal(p, [layer.weight_p_l0[0].detach().numpy(), states[1][0, 1].numpy()])
+    dense = session(onnx(layer, lengths=False)).run(
+        None, {"input": x.numpy(), "h_0": states[0].numpy(), "p_0": states[1].numpy()}
+    )
+    np.testing.assert_array_equal(dense[2][0], layer.weight_p_l0.detach().numpy().repeat(2, 0))
 
 
 def test_log1p_keeps_its_digits() -> None:
@@ -241,6 +245,19 @@ def test_options_are_checked(options: dict[str, Any], words: str) -> None:
     layer = make(cells.LSTM(), dtype=torch.float64 if options.pop("double", False) else None)
     with pytest.raises(OptionError, match=words):
         onnx(layer, **options)
+
+
+def test_the_gate_that_a_coupled_lstm_has_not_is_zeros() -> None:
+    from onnx import numpy_helper
+
+    tensors = {
+        each.name: numpy_helper.to_array(each) for each in onnx(make(cells.CoupledLSTM())).graph.initializer
+    }
+    for name, axes in (("layer0.W", (1, 4, H, D)), ("layer0.R", (1, 4, H, H)), ("layer0.B", (1, 2, 4, H))):
+        blocks = tensors[name].reshape(axes)
+        f = blocks[:, :, 2] if name == "layer0.B" else blocks[:, 2]  # i o f c
+        assert not f.any()
+        assert np.count_nonzero(blocks) == blocks.size * 3 // 4
 
 
 def test_other_modules_are_refused() -> None:

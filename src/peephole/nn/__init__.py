@@ -3,7 +3,7 @@
 `RNN`, `LSTM`, `GRU` and the single-step `RNNCell`, `LSTMCell`, `GRUCell` stand in for those of `torch.nn`: the same constructor,
 attributes, state dict, initial weights for the same seed, outputs, gradients and errors. `PeepholeLSTM`, its cell and
 `Recurrent` (any cell) have the same interface. What is added: lengths without packing, peepholes, the original GRU, recurrent
-dropout, other initial weights, and a choice of backend that is honoured or refused.
+dropout, other initial weights, and a choice of backend that is honoured or refused. `convert` puts them into a model of torch's.
 
 Layer normalisation inside the cell is out of scope: normalise the inputs of a layer, or write a cell of your own.
 """
@@ -15,6 +15,8 @@ from peephole.errors import require
 # Named before any module of this room asks for it without a word.
 require("torch", extra="train", purpose="peephole.nn")
 
+from peephole.nn.convert import Conversion as Conversion
+from peephole.nn.convert import convert as convert
 from peephole.nn.layers import GRU as GRU
 from peephole.nn.layers import LSTM as LSTM
 from peephole.nn.layers import RNN as RNN
@@ -30,10 +32,12 @@ __all__ = [
     "GRU",
     "LSTM",
     "RNN",
+    "Conversion",
     "GRUCell",
     "LSTMCell",
     "PeepholeLSTM",
     "PeepholeLSTMCell",
     "RNNCell",
     "Recurrent",
+    "convert",
 ]

@@ -336,9 +336,7 @@ def test_what_cannot_be_replaced_is_left_and_named_and_refused_as_the_root(name:
 
 
 def test_what_is_ours_already_or_not_recurrent_is_passed_over() -> None:
-    model = nn.ModuleList(
-        [ours.LSTM(D, H), ours.GRUCell(D, H), nn.Linear(D, H), torch.jit.script(nn.Linear(1, 1))]
-    )
+    model = nn.ModuleList([ours.LSTM(D, H), ours.GRUCell(D, H), nn.Linear(D, H), scripted(nn.Linear(1, 1))])
     report = convert(model)
     assert not report.replaced
     assert not report.left

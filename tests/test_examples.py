@@ -31,7 +31,8 @@ def output_of(name: str, *arguments: str, **environment: str) -> tuple[str, str]
 def test_every_script_has_a_test_here() -> None:
     names = {path.stem for path in FOLDER.glob("*.py")}
     assert names == {
-        "different_lengths", "gates_of_a_sentence", "greff_variants", "hold_a_gate", "minimal_gated_unit", "without_torch",
+        "different_lengths", "forecaster", "gates_of_a_sentence", "greff_variants", "hold_a_gate", "minimal_gated_unit",
+        "sentiment_tutorial", "without_torch", "word_language_model",
     }  # fmt: skip
 
 
@@ -62,6 +63,18 @@ def test_without_torch() -> None:
         len(re.findall(r"means of the three final states: -?0\.\d{4}, 0\.0000, -?0\.\d{4}$", out, flags=re.M))
         == 2
     )
+
+
+@pytest.mark.parametrize("name", ["forecaster", "sentiment_tutorial", "word_language_model"])
+def test_programs_of_torch_with_our_layers(name: str) -> None:
+    out, _ = output_of(name)
+    first, last = zip(
+        *re.findall(r"of the first step (\d\.\d{6}), of the last (\d\.\d{6})", out), strict=True
+    )
+    assert len(first) == 2  # with torch.nn, and with ours
+    assert float(last[0]) < float(first[0])
+    assert float(out.split()[-1]) < 1e-4, out  # float32, over 20 to 40 steps
+    assert ("now peephole.nn.LSTM(" in out) == (name == "sentiment_tutorial")
 
 
 @pytest.mark.slow

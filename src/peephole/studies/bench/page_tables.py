@@ -1,4 +1,4 @@
-"""The tables of README.md and docs/reference/benchmarks.md, one function each."""
+"""The tables of README.md, docs/reference/benchmarks.md and docs/how-to/replace-torch-layers.md, one function each."""
 
 from __future__ import annotations
 
@@ -179,3 +179,23 @@ def step_table(document: Document) -> Table:
         for model, seconds in entries.items()
     ]
     return Table("training-step", ("<model", "one step", "Peephole is faster by"), tuple(rows))
+
+
+def programs_table(document: Document) -> Table:
+    """Three whole programs with torch.nn and with ours, from benchmarks/programs.py."""
+    shown = {
+        "word_language_model": "word-level language model, 2 LSTM layers",
+        "forecaster": "forecaster, 2 GRU layers",
+        "sentiment_tutorial": "padded sentiment, packed bidirectional LSTM",
+    }
+    rows = list[tuple[str, ...]]()
+    for entry in document["results"]:
+        apart = [f"{entry['losses'][dtype]['difference']:.0e}" for dtype in ("float64", "float32")]
+        if entry["void"]:
+            speed = ["–", "–", "void: losses differ"]
+        else:
+            seconds = [entry["seconds_a_step"][whose]["median"] for whose in ("torch", "peephole")]
+            speed = [*(f"{number(1e3 * one)} ms" for one in seconds), times(entry["times_faster"])]
+        rows.append((shown[entry["program"]], *apart, *speed))
+    columns = ("<program", "losses apart, float64", "float32", "torch.nn", "Peephole", "times faster")
+    return Table("programs", columns, tuple(rows))

@@ -27,6 +27,15 @@ def _step_block(document: Document) -> str:
     )
 
 
+def _programs_block(document: Document) -> str:
+    table = page_tables.programs_table(document).markdown()
+    threads, cpu = document["machine"]["threads"], document["machine"]["cpu"]
+    return (
+        f"{table}\n\nMedians of {document['rounds']} turns, {cpu}, {threads} thread{'s' if threads > 1 else ''}, "
+        f"torch {document['versions']['torch']}, {document['date']}: `{document['command']}`"
+    )
+
+
 _LAYERS: dict[str, Callable[[Document], str]] = {
     "machine": _machine_lines,
     "memory": lambda document: memory_table(dict(document)).markdown(),
@@ -46,15 +55,19 @@ _LAYERS: dict[str, Callable[[Document], str]] = {
     },
 }
 _STEP: dict[str, Callable[[Document], str]] = {"training-step": _step_block}
+_PROGRAMS: dict[str, Callable[[Document], str]] = {"programs": _programs_block}
 
 
-def fill(page: str, layers: Document | None, step: Document | None, *, where: str) -> str:
+def fill(
+    page: str, layers: Document | None, step: Document | None, programs: Document | None = None, *, where: str
+) -> str:
     r"""Put tables between the marks of a page: ``<!-- bench:speed -->`` and ``<!-- /bench -->``.
 
     Args:
         page: the text of the page.
         layers: what `peephole bench --all --json` wrote, or None: its tables are left empty.
         step: what benchmarks/training_step.py wrote, or None.
+        programs: what benchmarks/programs.py wrote, or None.
         where: the page's name, for messages.
 
     Raises:
@@ -67,11 +80,11 @@ def fill(page: str, layers: Document | None, step: Document | None, *, where: st
 
     def filled(match: re.Match[str]) -> str:
         name = match[2]
-        if name not in _LAYERS and name not in _STEP:
-            known = ", ".join((*_LAYERS, *_STEP))
-            raise DataError(f"{where}: a mark must name one of {known}; got {name!r}")
-        document, make = (layers, _LAYERS[name]) if name in _LAYERS else (step, _STEP[name])
-        text = "" if document is None else f"{make(document)}\n"
-        return f"{match[1]}{text}{match[3]}"
+        for document, tables in ((layers, _LAYERS), (step, _STEP), (programs, _PROGRAMS)):
+            if name in tables:
+                text = "" if document is None else f"{tables[name](document)}\n"
+                return f"{match[1]}{text}{match[3]}"
+        known = ", ".join((*_LAYERS, *_STEP, *_PROGRAMS))
+        raise DataError(f"{where}: a mark must name one of {known}; got {name!r}")
 
     return _MARK.sub(filled, page)

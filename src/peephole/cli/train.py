@@ -49,6 +49,13 @@ def train(
     split_column: Annotated[
         str | None, typer.Option(help="Column that says train, dev or test of each row", rich_help_panel=DATA)
     ] = None,
+    weight_column: Annotated[
+        str | None,
+        typer.Option(
+            help="Column that says how much each text counts: 2 as if it stood there twice",
+            rich_help_panel=DATA,
+        ),
+    ] = None,
     dev: Dev = None,
     teacher: Annotated[
         list[str] | None,
@@ -109,6 +116,7 @@ def train(
         label_column=label_column,
         group_column=group_column,
         split_column=split_column,
+        weight_column=weight_column,
         where=conditions(where),
         format=format,
         skip_bad=skip_bad,

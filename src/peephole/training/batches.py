@@ -41,6 +41,7 @@ class Batch:
         labels: class of each text `[N]`, int64; −1 for a text without a label.
         rows: index of each text in its corpus `[N]`.
         targets: probabilities that teachers give the classes `[N, C]`, float32, or None.
+        weights: how much each text counts `[N]`, float32, each above 0; None where all count alike.
     """
 
     ids: NDArray[np.int64]
@@ -48,6 +49,7 @@ class Batch:
     labels: NDArray[np.int64]
     rows: Rows
     targets: NDArray[np.float32] | None = None
+    weights: NDArray[np.float32] | None = None
 
 
 def epoch_batches(
@@ -135,7 +137,8 @@ def with_labels(batch: Batch) -> tuple[Batch, Rows]:
     whole, part = batch.sequences, Sequences.from_lengths(batch.sequences.lengths[chosen])
     rows = whole.offsets[part.row_time] + whole.inverse[chosen[part.row_batch]]
     targets = None if batch.targets is None else batch.targets[chosen]
-    return Batch(batch.ids[rows], part, batch.labels[chosen], batch.rows[chosen], targets), rows
+    weights = None if batch.weights is None else batch.weights[chosen]
+    return Batch(batch.ids[rows], part, batch.labels[chosen], batch.rows[chosen], targets, weights), rows
 
 
 def gather(corpus: Corpus, rows: Rows) -> Batch:
@@ -153,4 +156,6 @@ def gather(corpus: Corpus, rows: Rows) -> Batch:
     sequences = Sequences.from_lengths(corpus.lengths[rows])
     where = corpus.starts[rows][sequences.row_batch] + sequences.row_time
     targets = None if corpus.targets is None else corpus.targets[rows]
-    return Batch(corpus.ids[where].astype(np.int64), sequences, corpus.labels[rows], rows, targets)
+    weights = None if corpus.weights is None else corpus.weights[rows]
+    ids = corpus.ids[where].astype(np.int64)
+    return Batch(ids, sequences, corpus.labels[rows], rows, targets, weights)

@@ -19,6 +19,7 @@ class Corpus:
         starts: where each text begins in `ids`, and the end of the last `[texts + 1]`, int64.
         labels: class of each text `[texts]`, int64, each in [0, C), or −1 for a text without a label.
         targets: probabilities that teachers give the classes of each text `[texts, C]`, float32, or None.
+        weights: how much each text counts `[texts]`, float32, each above 0; None where all count alike.
 
     Example:
         >>> corpus = Corpus.from_texts([np.array([5, 6, 7]), np.array([8])], [0, 1])
@@ -30,6 +31,7 @@ class Corpus:
     starts: NDArray[np.int64]
     labels: NDArray[np.int64]
     targets: NDArray[np.float32] | None = None
+    weights: NDArray[np.float32] | None = None
 
     @classmethod
     def from_texts(cls, texts: Sequence[NDArray[np.int32]], labels: Sequence[int]) -> Corpus:
@@ -51,6 +53,11 @@ class Corpus:
     def known_labels(self) -> NDArray[np.int64]:
         """Class of each text that has a label `[labelled texts]`."""
         return self.labels[self.labels >= 0]
+
+    @property
+    def known_weights(self) -> NDArray[np.float32] | None:
+        """How much each text that has a label counts `[labelled texts]`; None where all count alike."""
+        return None if self.weights is None else self.weights[self.labels >= 0]
 
     def text(self, index: int) -> NDArray[np.int32]:
         """Return the ids of one text `[its length]`, a view."""
@@ -76,4 +83,5 @@ class Corpus:
             return np.concatenate([text[:head], text[len(text) - tail :]])
 
         cut_texts = [cut(self.text(index)) for index in range(len(self))]
-        return dataclasses.replace(Corpus.from_texts(cut_texts, self.labels.tolist()), targets=self.targets)
+        cropped = Corpus.from_texts(cut_texts, self.labels.tolist())
+        return dataclasses.replace(cropped, targets=self.targets, weights=self.weights)

@@ -77,10 +77,10 @@ def fit(
         TrainingDiverged: the loss or a gradient is infinite or undefined.
     """
     recipe, train, state = data.recipe, data.train, learner.state
-    labels = train.known_labels
-    weights = class_weights(labels, len(data.labels), recipe.class_weights, machine.device)
+    labels, texts = train.known_labels, train.known_weights
+    weights = class_weights(labels, len(data.labels), recipe.class_weights, machine.device, texts)
     balance = None if weights is None else weights.cpu().numpy()
-    guess = guesser_loss(labels, len(data.labels), recipe.label_smoothing, balance)
+    guess = guesser_loss(labels, len(data.labels), recipe.label_smoothing, balance, texts)
     steps = sum(len(batches) for batches in plan) // machine.processes
     schedule = OneCycle(recipe.learning_rate, steps, recipe.warmup)
     meter = Meter(state, lambda: state.epoch + 1, steps, machine.processes)

@@ -18,7 +18,11 @@ _MEMORY = 0.98  # of the moving average of the loss: about fifty steps
 
 
 def guesser_loss(
-    labels: NDArray[np.int64], classes: int, smoothing: float, weights: NDArray[np.float32] | None = None
+    labels: NDArray[np.int64],
+    classes: int,
+    smoothing: float,
+    weights: NDArray[np.float32] | None = None,
+    texts: NDArray[np.float32] | None = None,
 ) -> float:
     """Return the training loss of the best guesser, which knows how common each class is and nothing else.
 
@@ -27,6 +31,7 @@ def guesser_loss(
         classes: number of classes; each has at least one text.
         smoothing: share of the target that is spread over all classes, in [0, 1).
         weights: weight of each class `[C]`, or None.
+        texts: weight of each text `[texts]`; None weighs all alike.
 
     Returns:
         The cross-entropy in nats, as `peephole.training.losses.label_loss` measures it.
@@ -35,7 +40,8 @@ def guesser_loss(
         >>> round(guesser_loss(np.array([0, 1, 1, 1]), 2, 0.0), 4)
         0.5623
     """
-    shares = np.bincount(labels, minlength=classes) / len(labels)
+    counts = np.bincount(labels, weights=texts, minlength=classes)
+    shares = counts / counts.sum()
     weight = np.ones(classes) if weights is None else weights.astype(np.float64)
     target = weight * ((1 - smoothing) * shares + smoothing / classes) / (weight * shares).sum()
     return float(-(target * np.log(target / target.sum())).sum())

@@ -15,7 +15,7 @@ from peephole.training.losses import entropy
 from peephole.training.machine import Machine
 from peephole.training.recipe import Recipe
 from peephole.training.state import State
-from peephole.training.targets import has_target, target_loss
+from peephole.training.targets import has_target, target_loss, weights_of_texts
 from peephole.training.virtual_adversarial import Noise, virtual_loss
 
 
@@ -34,8 +34,9 @@ def add_gradients(
     The loss is a sum: the targets, which are labels and teachers' answers; the targets again, on vectors moved by
     the adversary; `entropy` times the entropy of the answers; `virtual_adversarial` times the divergence of answers
     on vectors moved by the virtual adversary; and `language_loss` times that of the language model that the network
-    started from. The first two are means over the texts that have a target, the others over all texts. Each pass
-    through the network is followed by its own backward pass, so that its memory is given back before the next.
+    started from. The first two are means over the texts that have a target, the others over all texts; all but the
+    last are weighted means where texts have weights. Each pass through the network is followed by its own backward
+    pass, so that its memory is given back before the next.
 
     Args:
         learner: the network; gradients are added to its parameters.
@@ -71,7 +72,7 @@ def add_gradients(
         states: dict[str, Tensor] = {}
         logits = model.classify(vectors, sequences, states)
         loss, labels_alone = target_loss(logits, batch, weights, recipe, machine)
-    beside = [decided * entropy(logits)] if decided else []
+    beside = [decided * entropy(logits, weights_of_texts(batch, machine))] if decided else []
     if task is not None:
         chance = np.random.default_rng([recipe.seed, learner.state.step, 3])
         of_tokens = model.get_parameter(f"{EMBEDDING}.weight")

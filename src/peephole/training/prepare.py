@@ -25,6 +25,7 @@ from peephole.training.recipe import Recipe
 from peephole.training.request import TrainRequest
 from peephole.training.sizes import CorpusSize, resolve_sizes
 from peephole.training.teachers import ask_teachers, load_teachers
+from peephole.training.text_weights import weights_of, without_weightless
 from peephole.training.unlabelled import describe_unlabelled, read_unlabelled
 
 TRAIN_NAMES = ("train", "training")
@@ -41,6 +42,7 @@ class Parts:
         labels: names of the classes, in the order of their indices.
         facts: what was read, left out and dropped, as JSON.
         unlabelled: texts to train on without a label.
+        weights: how much each text that training sees counts `[seen]`, float32; None where all count alike.
     """
 
     train: list[Record]
@@ -48,6 +50,7 @@ class Parts:
     labels: tuple[str, ...]
     facts: dict[str, Any]
     unlabelled: list[Record]
+    weights: NDArray[np.float32] | None = None
 
     @property
     def seen(self) -> list[Record]:
@@ -109,7 +112,7 @@ def prepare(
     if tokenizer is None:
         learnt = learn_tokens(parts.seen, recipe).to_json() if machine.is_main else ""
         tokenizer = Tokenizer.from_json(machine.from_main(learnt))
-    whole = encode(parts.seen, tokenizer, parts.labels)
+    whole = dataclasses.replace(encode(parts.seen, tokenizer, parts.labels), weights=parts.weights)
     development = encode(parts.development, tokenizer, parts.labels)
     cut = int((whole.lengths > recipe.max_length).sum())
     facts |= {
@@ -161,15 +164,21 @@ def read_parts(request: TrainRequest) -> Parts:
         "labels": "required",
         "skip_bad": request.skip_bad,
     }
-    stream = read(
-        request.sources, group_column=request.group_column, split_column=request.split_column, **options
-    )
-    records = list(stream)
-    facts: dict[str, Any] = {
-        "read": len(records),
-        "skipped": dict(stream.skipped.reasons),
-        "test_left_out": 0,
-    }
+    weights = request.weight_column
+    found, skipped = list(request.records), dict[str, int]()
+    if request.sources:
+        stream = read(
+            request.sources,
+            group_column=request.group_column,
+            split_column=request.split_column,
+            columns=() if weights is None else (weights,),
+            **options,
+        )
+        found, skipped = list(stream), dict(stream.skipped.reasons)
+    records = without_weightless(found, weights)
+    facts: dict[str, Any] = {"read": len(found), "skipped": skipped, "test_left_out": 0}
+    if weights is not None:
+        facts["without_weight"] = len(found) - len(records)
     if request.dev_sources:
         labels = _label_order({str(record.label) for record in records})
         more = read(request.dev_sources, known_labels=labels, **options)
@@ -194,7 +203,8 @@ def read_parts(request: TrainRequest) -> Parts:
     _check_classes(labels, counts[0])
     facts["labels"] = {label: [count[label] for count in counts] for label in labels}
     unlabelled, more_facts = read_unlabelled(request, development)
-    return Parts(train, development, labels, facts | more_facts, unlabelled)
+    counting = weights_of(train, weights, len(unlabelled))
+    return Parts(train, development, labels, facts | more_facts, unlabelled, counting)
 
 
 def encode(records: Sequence[Record], tokenizer: Tokenizer, labels: Sequence[str]) -> Corpus:
@@ -207,7 +217,7 @@ def encode(records: Sequence[Record], tokenizer: Tokenizer, labels: Sequence[str
 
 
 def digest_of(parts: Parts) -> str:
-    """Return the SHA-256 of all texts with their labels and parts, in order."""
+    """Return the SHA-256 of all texts with their labels, parts and weights, in order."""
     digest = hashlib.sha256()
     every = {"train": parts.train, "development": parts.development, "unlabelled": parts.unlabelled}
     for name, records in every.items():
@@ -215,6 +225,8 @@ def digest_of(parts: Parts) -> str:
             for field in (name, str(record.label), record.text):
                 content = field.encode("utf-8", "surrogatepass")
                 digest.update(len(content).to_bytes(8, "little") + content)
+    if parts.weights is not None:
+        digest.update(parts.weights.tobytes())
     return digest.hexdigest()
 
 
@@ -283,6 +295,7 @@ def _describe(facts: dict[str, Any]) -> str:
         *([f"{facts['repeats_dropped']:,} training texts dropped: they repeat a development text"]
           if facts["repeats_dropped"] else []),
         *([f"{facts['test_left_out']:,} test texts left out"] if facts["test_left_out"] else []),
+        *([f"{facts['without_weight']:,} texts of weight 0 left out"] if facts.get("without_weight") else []),
         *([f"{sum(facts['skipped'].values()):,} records skipped: "
            + ", ".join(f"{count:,} {reason}" for reason, count in facts["skipped"].items())]
           if facts["skipped"] else []),

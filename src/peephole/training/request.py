@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from peephole.errors import OptionError
 from peephole.errors import TrainingDiverged as TrainingDiverged
+from peephole.reading import Record
 from peephole.training.recipe import Recipe
 from peephole.training.state import Pass
 
@@ -20,12 +21,15 @@ class TrainRequest:
 
     Args:
         sources: files, folders, ``"-"`` or ``"hf:NAME"`` with the texts, as `peephole.reading.read` takes them.
+        records: labelled texts that are in memory, in place of `sources`; the columns named here are in their fields.
         output: folder of the model; new or empty, unless `resume` is set.
         recipe: every setting of the run.
         dev_sources: sources of the development texts; without them a part of `sources` is held out.
         text_column, label_column: columns of the text and of the label; None finds them by their usual names.
         group_column: column whose groups are never divided between training and development.
         split_column: column that says which rows are for training and which for development.
+        weight_column: column of `sources` that says how much each text counts in the loss: 2 as if it stood there twice, 0 as
+            if it were not there; None counts all alike. Development texts count alike too.
         where: column and value; other rows are left out. Unlabelled sources are not asked for it.
         teachers: folders of trained models whose averaged probabilities are targets, beside the labels.
         unlabelled: sources of texts without labels, for teachers, virtual adversarial training or entropy.
@@ -44,7 +48,8 @@ class TrainRequest:
         OptionError: options that contradict each other or are out of range; all of them are listed.
     """
 
-    sources: tuple[str | Path, ...]
+    sources: tuple[str | Path, ...] = ()
+    records: tuple[Record, ...] = ()
     output: Path
     recipe: Recipe = field(default_factory=Recipe)
     dev_sources: tuple[str | Path, ...] = ()
@@ -54,6 +59,7 @@ class TrainRequest:
     label_column: str | None = None
     group_column: str | None = None
     split_column: str | None = None
+    weight_column: str | None = None
     where: Mapping[str, str] = field(default_factory=dict[str, str])
     format: str | None = None
     skip_bad: bool = False
@@ -76,8 +82,10 @@ class TrainRequest:
         if sum(ways.values()) > 1:
             given = ", ".join(name for name, used in ways.items() if used)
             problems.append(f"one way to hold out development texts may be given; got {given}")
-        if not self.sources:
+        if not self.sources and not self.records:
             problems.append("sources must name at least one source; got none")
+        if self.sources and self.records:
+            problems.append("sources or records must be given; got both")
         if self.teachers and not self.recipe.distillation:
             problems.append("teachers need the recipe's distillation to be above 0; got 0")
         recipe = self.recipe

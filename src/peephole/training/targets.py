@@ -14,7 +14,11 @@ from peephole.training.recipe import Recipe
 
 
 def class_weights(
-    labels: NDArray[np.int64], classes: int, kind: str, device: torch.device | str = "cpu"
+    labels: NDArray[np.int64],
+    classes: int,
+    kind: str,
+    device: torch.device | str = "cpu",
+    texts: NDArray[np.float32] | None = None,
 ) -> Tensor | None:
     """Return the weight of a text of each class, or None when every text weighs the same.
 
@@ -24,6 +28,7 @@ def class_weights(
         kind: ``"balanced"`` gives each class the same weight in total, ``texts / (classes · texts of the class)``;
             ``"none"`` weighs every text alike.
         device: where the weights are wanted.
+        texts: weight of each text `[texts]`, which then counts as so many; None weighs all alike.
 
     Returns:
         Weights `[C]`, float32, or None.
@@ -34,13 +39,18 @@ def class_weights(
     """
     if kind == "none":
         return None
-    counts = np.bincount(labels, minlength=classes)
-    return torch.from_numpy((len(labels) / (classes * counts)).astype(np.float32)).to(device)
+    counts = np.bincount(labels, weights=texts, minlength=classes)
+    return torch.from_numpy((counts.sum() / (classes * counts)).astype(np.float32)).to(device)
 
 
 def has_target(batch: Batch) -> bool:
     """Tell whether any text of a batch has a label or a teacher's answer."""
     return batch.targets is not None or bool((batch.labels >= 0).any())
+
+
+def weights_of_texts(batch: Batch, machine: Machine) -> Tensor | None:
+    """Return how much each text of a batch counts `[N]`, float32; None where all count alike."""
+    return None if batch.weights is None else machine.tensor(batch.weights)
 
 
 def target_loss(
@@ -55,11 +65,12 @@ def target_loss(
         weighed, None for a batch without labels.
     """
     loss, labels_alone = logits.sum() * 0.0, None
+    texts = weights_of_texts(batch, machine)
     share = 0.0 if batch.targets is None else recipe.distillation
     if (batch.labels >= 0).any():
-        labels = label_loss(logits, machine.tensor(batch.labels), weights, recipe.label_smoothing)
+        labels = label_loss(logits, machine.tensor(batch.labels), weights, recipe.label_smoothing, texts)
         loss, labels_alone = (1 - share) * labels, float(labels.detach())
     if batch.targets is not None:
         targets = machine.tensor(batch.targets)
-        loss = loss + share * distillation_loss(logits, targets, recipe.distillation_temperature)
+        loss = loss + share * distillation_loss(logits, targets, recipe.distillation_temperature, texts)
     return loss, labels_alone

@@ -14,6 +14,7 @@ from peephole.training.batches import Batch
 from peephole.training.losses import divergence
 from peephole.training.machine import Machine
 from peephole.training.recipe import Recipe
+from peephole.training.targets import weights_of_texts
 
 # Length of the trial step of the finite difference, in standard deviations of the vectors.
 TRIAL = 0.1
@@ -139,4 +140,4 @@ def virtual_loss(
     with machine.autocast():
         noise.before_the_vectors()
         moved = model.embed(machine.tensor(batch.ids), sequences) + step
-        return divergence(classify(moved), logits)
+        return divergence(classify(moved), logits, weights_of_texts(batch, machine))

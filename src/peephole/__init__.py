@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from peephole import nn as nn
     from peephole import ops as ops
     from peephole import reading as reading
+    from peephole import sklearn as sklearn
     from peephole import training as training
     from peephole.classifier import Classifier as Classifier
     from peephole.classifier import load as load
@@ -33,7 +34,9 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_MODULES = ("cells", "errors", "evaluation", "export", "insight", "nn", "ops", "reading", "training")
+_MODULES = (
+    "cells", "errors", "evaluation", "export", "insight", "nn", "ops", "reading", "sklearn", "training",
+)  # fmt: skip
 _NAMES = {
     "Classifier": "classifier",
     "Hold": "insight",
@@ -60,6 +63,7 @@ __all__ = [
     "nn",
     "ops",
     "reading",
+    "sklearn",
     "trace",
     "training",
 ]

@@ -238,8 +238,8 @@ def test_a_batch_in_any_order_is_pooled_in_its_order():
     config = make(pooling=("max", "mean", "last"))
     forward = Forward(config, random_weights(config))
     texts = texts_of(LENGTHS)
-    expected = np.concatenate([forward._pooled([ids]) for ids in texts])
-    np.testing.assert_allclose(forward._pooled(texts), expected, rtol=0, atol=1e-6)
+    expected = np.concatenate([forward.pooled_batch([ids], forward.statistics) for ids in texts])
+    np.testing.assert_allclose(forward.pooled_batch(texts, forward.statistics), expected, rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("limit", [1, 4, 5, 6, 7, 100])

@@ -62,18 +62,35 @@ def save_model_folder(
         OptionError: there is no such storage.
     """
     config = config if storage is None else config.replace(storage=storage)
+    target = Path(os.path.realpath(folder))
+    content = model_files(config, tokenizer, weights, name=target.name)
+    _check_target(target)
+    publish(target, content)
+    return target
+
+
+def model_files(
+    config: ModelConfig, tokenizer: Tokenizer, weights: Mapping[str, Tensor], *, name: str = "model"
+) -> dict[str, bytes]:
+    """Return the bytes of a model folder's files, by their names; the same for the same model.
+
+    Args:
+        config: the model, with the storage of its matrices.
+        tokenizer: its tokenizer.
+        weights: its tensors, as `config.parameter_shapes` names them.
+        name: what the card calls the model.
+
+    Raises:
+        ModelError: the parts do not fit together, or a number is NaN, infinite or too large for the storage.
+    """
     check_parts(config, tokenizer, weights, "save_model_folder")
     check_finite(weights, "save_model_folder")
-    target = Path(os.path.realpath(folder))
-    _check_target(target)
-    content = {
+    return {
         CONFIG: config.dumps(),
         WEIGHTS: weight_bytes(store_weights(weights, config.storage, "save_model_folder")),
         TOKENIZER: tokenizer.to_json().encode(),
-        CARD: model_card(config, name=target.name).encode(),
+        CARD: model_card(config, name=name).encode(),
     }
-    publish(target, content)
-    return target
 
 
 def read_model_folder(folder: str | os.PathLike[str]) -> tuple[ModelConfig, Tokenizer, dict[str, Tensor]]:

@@ -11,7 +11,7 @@ recurrent layer, or with any number of layers in one direction, reads a text of 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -109,12 +109,22 @@ class Forward:
             OptionError: an id is not in [0, V).
             ModelError: a logit is NaN or infinite: the weights are finite but far too large.
         """
-        for index, ids in enumerate(texts):
-            self._check_ids(ids, f"logits: texts[{index}]")
         result = np.zeros((len(texts), len(self.head[-1].bias)), np.float32)
 
         def read(batch: list[int]) -> None:
-            result[batch] = self.finish(self._pooled([texts[n] for n in batch]))
+            result[batch] = self.finish(self.pooled_batch([texts[n] for n in batch], self.statistics))
+
+        self.each_batch(texts, read, "logits")
+        return result
+
+    def each_batch(self, texts: Sequence[Ids], read: Callable[[list[int]], None], where: str) -> None:
+        """Call `read` with the positions of each batch of texts, several at once where there are threads for it.
+
+        Raises:
+            OptionError: an id is not in [0, V).
+        """
+        for index, ids in enumerate(texts):
+            self._check_ids(ids, f"{where}: texts[{index}]")
 
         def read_alone(batch: list[int]) -> None:
             with limit_threads(1):
@@ -133,7 +143,6 @@ class Forward:
             with ThreadPoolExecutor(beside, "peephole") as pool:
                 for _ in pool.map(read_alone, batches[long:]):  # a batch that fails fails here
                     pass
-        return result
 
     def finish(self, pooled: Array) -> Array:
         """Return the logits `[N, C]` of pooled vectors `[N, F]`."""
@@ -208,8 +217,8 @@ class Forward:
         if batch:
             yield batch
 
-    def _pooled(self, texts: Sequence[Ids]) -> Array:
-        """Return the pooled vectors `[N, F]` of one batch, in its order."""
+    def pooled_batch(self, texts: Sequence[Ids], statistics: Sequence[str]) -> Array:
+        """Return the pooled vectors `[N, F]` of one batch, in its order: each statistic of each direction."""
         batch = Sequences.from_lengths([len(ids) for ids in texts])
         plan = Plan.of(batch, self.row_limit)
         ids = texts[0] if len(texts) == 1 else batch.pack(texts, np.int32)
@@ -224,22 +233,24 @@ class Forward:
             else:
                 source = keep_directions(stage, _readable(source, plan), plan)
         if isinstance(final, tuple):
-            pools = self._pool_directions(final, source, plan)
+            pools = self._pool_directions(final, source, plan, statistics)
         else:
-            pool = Pool(self.statistics, plan.sequences, source.width)
+            pool = Pool(statistics, plan.sequences, source.width)
             for block in plan.blocks:
                 pool.add(source.read(block), block.batch_sizes)
             pools = [(pool, None)]
-        parts = [pool.result(statistic, last) for statistic in self.statistics for pool, last in pools]
+        parts = [pool.result(statistic, last) for statistic in statistics for pool, last in pools]
         return np.concatenate(parts, axis=1)[batch.inverse]
 
-    def _pool_directions(self, layer: Layer, source: Rows, plan: Plan) -> list[tuple[Pool, Array]]:
+    def _pool_directions(
+        self, layer: Layer, source: Rows, plan: Plan, statistics: Sequence[str]
+    ) -> list[tuple[Pool, Array]]:
         """Run the last layer and pool each direction as it goes; with it, the direction's final h."""
         if len(layer) > 1:
             source = _readable(source, plan)
         pools: list[tuple[Pool, Array]] = []
         for direction in layer:
-            pool = Pool(self.statistics, plan.sequences, direction.hidden_size)
+            pool = Pool(statistics, plan.sequences, direction.hidden_size)
             last = direction.start(plan.sequences)["h"]
             for block, outputs, states in direction.sweep(source, plan):
                 pool.add(outputs, block.batch_sizes)

@@ -142,7 +142,7 @@ def test_without_torch_a_pickle_answers(fitted, tmp_path) -> None:
         "model, features = pickle.loads(pathlib.Path('model.pkl').read_bytes())\n"
         "print(model.predict(['the film was dull'])[0], features.transform(['a']).shape)\n"
         "from peephole.errors import MissingExtra\n"
-        "try: model.fit(['a b', 'b c', 'c d'], ['x', 'y', 'x'])\n"
+        "try: model.fit(['a b', 'b c', 'c d'], ['good', 'bad', 'good'])\n"
         "except MissingExtra as error: print(error)\n"
     )
     done = subprocess.run(

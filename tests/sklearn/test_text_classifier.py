@@ -264,3 +264,13 @@ def test_a_text_that_is_no_text_is_named_in_predict(fitted) -> None:
         fitted.predict(["a", 3])
     with pytest.raises(DataError):
         fitted.predict_proba("a text")
+
+
+def test_columns_are_in_the_order_of_the_classes_whatever_the_models() -> None:
+    """A model folder sorts numbers by their size, NumPy sorts strings by their letters."""
+    labels = ["10" if label == "good" else "9" for label in LABELS]
+    model = made().fit(TEXTS, labels)
+    assert (model.classes_.tolist(), model.classifier_.labels) == (["10", "9"], ("9", "10"))
+    np.testing.assert_allclose(
+        model.predict_proba(TEXTS), model.classifier_.predict_proba(TEXTS)[:, ::-1], rtol=0, atol=1e-12
+    )

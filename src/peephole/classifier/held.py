@@ -6,7 +6,6 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-
 from peephole.classifier.folder import FILES, model_files
 from peephole.classifier.loading import load
 from peephole.classifier.model import Classifier

@@ -17,6 +17,7 @@ COMMANDS = (
     "export",
     "serve",
     "compare",
+    "tune",
     "demo",
     "bench",
     "info",

@@ -50,7 +50,7 @@ def checked_texts(texts: Any, where: str) -> list[str]:
             hint='pass the column: table["text"], not table[["text"]], or array[:, 0]',
         )
     try:
-        items = list(texts)
+        items = texts.tolist() if isinstance(texts, np.ndarray) else list(texts)
     except TypeError:
         raise TextTypeError(
             f"{where}: X must be a list or an array of texts; got {type(texts).__name__}"

@@ -12,9 +12,11 @@ import pytest
 
 from peephole.errors import OptionError
 from peephole.studies.tune.page import notes, page, table
+from peephole.studies.tune.plan import Listener, Plan
 from peephole.studies.tune.space import SPACE, Dimension, first_trial, space_of
 from peephole.studies.tune.study import Trials
-from peephole.studies.tune.tuning import Listener, Plan, best_of, tune
+from peephole.studies.tune.trial import best_of
+from peephole.studies.tune.tuning import tune
 from peephole.training import Progress, Recipe, TrainRequest, train
 from support.small_estimators import labelled
 
@@ -247,3 +249,34 @@ def test_the_page_of_the_documents_lists_the_default_space() -> None:
     recipe = Recipe()
     expected = [f"| `{one.name}` | {one} | {getattr(recipe, one.name):g} |" for one in SPACE]
     assert [line for line in lines if line.startswith("| `") and line.count("|") == 4] == expected
+
+
+def test_a_trial_that_is_given_up_and_one_that_diverges_leave_no_model(
+    request_, tmp_path, monkeypatch
+) -> None:
+    from peephole.errors import TrainingDiverged
+    from peephole.studies.tune import trial as module
+    from peephole.studies.tune.study import Trial
+
+    monkeypatch.setattr(Trial, "hopeless", lambda self, epoch, score: epoch == 2)
+    document = tune(request_, plan(tmp_path / "out", 1))
+    (given_up,) = document["trials"]
+    assert (given_up["ending"], len(given_up["curve"])) == ("pruned", 2)
+
+    def diverge(request, *, progress):
+        raise TrainingDiverged("training: loss and gradient must stay finite")
+
+    monkeypatch.setattr(module, "train", diverge)
+    document = tune(request_, plan(tmp_path / "out", 2))
+    assert [one["ending"] for one in document["trials"]] == ["pruned", "diverged"]
+    assert document["best"] is None
+    assert not (tmp_path / "out" / "model").exists()
+    assert not list((tmp_path / "out").glob(".trial*"))
+    assert table(document).plain().split("\n")[0] == "A search of the recipe on texts.csv"
+
+
+def test_a_budget_that_is_over_at_once_leaves_an_empty_report(request_, tmp_path) -> None:
+    document = tune(request_, plan(tmp_path / "out", 2, time_budget=1e-9))
+    assert document["trials"] == []
+    assert table(document).plain()
+    assert "Not finished: 0 of 2" in (tmp_path / "out" / "report.html").read_text("utf-8")

@@ -33,7 +33,7 @@ from peephole.errors import require
 from peephole.training import Recipe
 
 if TYPE_CHECKING:
-    from peephole.studies.tune.tuning import Listener
+    from peephole.studies.tune.plan import Listener
 
 _SEARCH = "Search"
 _EVERY = 10.0  # seconds between two lines of progress, at least
@@ -82,8 +82,8 @@ def tune(
     require("optuna", extra="tune", purpose="peephole tune")
     require("matplotlib", extra="figures", purpose="the report of peephole tune")
     from peephole.studies.tune.page import notes, table
+    from peephole.studies.tune.plan import BEST, PAGE, Plan, check_output
     from peephole.studies.tune.space import space_of
-    from peephole.studies.tune.tuning import BEST, PAGE, Plan, check_output
     from peephole.studies.tune.tuning import tune as run
     from peephole.training import TrainRequest
 
@@ -130,7 +130,7 @@ def tune(
 
 
 def _listener() -> Listener:
-    from peephole.studies.tune.tuning import Listener
+    from peephole.studies.tune.plan import Listener
 
     class Printer(Listener):
         """A line for each trial, and one now and then within it, to stderr."""

@@ -8,7 +8,7 @@ import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.utils import check_random_state
@@ -17,10 +17,9 @@ from peephole.classifier import Classifier, load
 from peephole.classifier.held import in_memory
 from peephole.errors import DataError, OptionError, require
 from peephole.reading import Record
+from peephole.training.progress import Progress, Several, make_progress
 from peephole.training.recipe import Recipe, settings
-
-if TYPE_CHECKING:
-    from peephole.training import Progress
+from peephole.training.request import TrainRequest
 
 _WEIGHT = "weight"
 _INSTEAD = {
@@ -112,7 +111,7 @@ def fit_classifier(
         MissingExtra: torch is not installed.
     """
     require("torch", extra="sklearn", purpose=where)
-    from peephole.training import TrainRequest, make_progress, train
+    from peephole.training import train  # it imports torch
 
     mean = sum(data.weights) / max(1, len(data.weights))
     records = tuple(
@@ -121,7 +120,7 @@ def fit_classifier(
         if text and not text.isspace()
     )
     _check_enough(records, where)
-    heard = _listener(make_progress() if verbose else None)
+    heard = _Heard(make_progress() if verbose else Progress())
     with tempfile.TemporaryDirectory(prefix="peephole-") as folder, _ONE:
         request = TrainRequest(
             records=records,
@@ -155,22 +154,13 @@ def _plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
-class _Warnings:
-    """What training warned of."""
+class _Heard(Several):
+    """Keeps what training warns of, and hands everything on."""
 
-    warnings: list[str]
+    def __init__(self, shown: Progress) -> None:
+        super().__init__([shown])
+        self.warnings: list[str] = []
 
-
-def _listener(shown: Progress | None) -> Any:
-    from peephole.training.progress import Progress, Several
-
-    class Heard(Several, _Warnings):
-        """Keeps the warnings, and shows everything if that is wanted."""
-
-        def warn(self, text: str) -> None:
-            self.warnings.append(text)
-            super().warn(text)
-
-    heard = Heard([Progress() if shown is None else shown])
-    heard.warnings = []
-    return heard
+    def warn(self, text: str) -> None:
+        self.warnings.append(text)
+        super().warn(text)

@@ -11,89 +11,18 @@ from typing import Any
 
 import torch
 
-from peephole.errors import OptionError
 from peephole.files import replacing, write_json
 from peephole.studies.bench.machine import machine, today, versions
 from peephole.studies.tune.page import page
-from peephole.studies.tune.space import Dimension, first_trial
-from peephole.studies.tune.study import JOURNAL, Trial, Trials
-from peephole.training import Pass, Progress, Recipe, TrainingDiverged, TrainRequest, train
-from peephole.training import progress as telling
-from peephole.training.loop import merit
+from peephole.studies.tune.plan import BEST, DOCUMENT, MODEL, PAGE, PRESENT, Listener, Plan, check_output
+from peephole.studies.tune.space import first_trial
+from peephole.studies.tune.study import Trials
+from peephole.studies.tune.trial import best_of, run_trial
+from peephole.training import Recipe, TrainRequest
 from peephole.training.prepare import Parts, digest_of, read_parts
 from peephole.training.stopping import Clock
 
 FORMAT = 1
-DOCUMENT, PAGE, BEST, MODEL, _PRESENT = "tune.json", "report.html", "best.json", "model", ".trial"
-_OURS = (DOCUMENT, PAGE, BEST, MODEL, JOURNAL)
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Plan:
-    """What is searched, and for how long.
-
-    Attributes:
-        space: the settings, at least one.
-        trials: how many, those of earlier sessions included; at least 1.
-        seed: of what is tried, at least 0; the recipe's own seed stays.
-        output: folder of the document, the page, the best recipe and its model.
-        time_budget: stop after so many seconds, above 0; None: when all trials have ended.
-        command: what was typed.
-
-    Raises:
-        OptionError: something is out of range; all problems at once.
-    """
-
-    space: tuple[Dimension, ...]
-    trials: int
-    seed: int
-    output: Path
-    time_budget: float | None = None
-    command: str = ""
-
-    def __post_init__(self) -> None:
-        problems: list[str] = []
-        if not self.space:
-            problems.append("space must name at least one setting; got none")
-        if self.trials < 1:
-            problems.append(f"trials must be at least 1; got {self.trials}")
-        if self.seed < 0:
-            problems.append(f"seed must be at least 0; got {self.seed}")
-        if self.time_budget is not None and not self.time_budget > 0:
-            problems.append(f"time_budget must be above 0 seconds; got {self.time_budget!r}")
-        if problems:
-            raise OptionError("tune: " + "; ".join(problems))
-
-
-class Listener:
-    """Hears what a search does, and says nothing; a base for those that do."""
-
-    def begin(self, done: int, total: int, words: str) -> None:
-        """Hear that a trial begins, `done` of `total` having ended."""
-
-    def hear(self, words: str) -> None:
-        """Hear, often, how far the present trial is."""
-
-    def finish(self, words: str) -> None:
-        """Hear how a trial ended."""
-
-
-def check_output(folder: Path) -> None:
-    """Refuse a folder that cannot be an output, and change nothing.
-
-    Raises:
-        OptionError: it is a file, or holds something else than a search.
-    """
-    if folder.exists() and not folder.is_dir():
-        raise OptionError(f"tune: the output must be a folder; got the file {folder}")
-    found = sorted(entry.name for entry in folder.iterdir()) if folder.is_dir() else []
-    strange = [name for name in found if name not in _OURS and not name.startswith(".")]
-    if strange:
-        raise OptionError(
-            "tune: the output must be a new or empty folder, or that of an earlier search; "
-            f"got {folder} with {', '.join(strange[:3])}",
-            hint="give another --output",
-        )
 
 
 def tune(request: TrainRequest, plan: Plan, listener: Listener | None = None) -> dict[str, Any]:
@@ -128,7 +57,7 @@ def tune(request: TrainRequest, plan: Plan, listener: Listener | None = None) ->
                 break
             trial = trials.begin()
             listener.begin(done, plan.trials, words_of(trial.values))
-            result = _run(request, plan.output, trial, left, listener)
+            result = run_trial(request, plan.output, trial, left, listener)
             if result is None:
                 break
             _keep_best(plan.output, [*trials.results, result], request.recipe)
@@ -142,7 +71,7 @@ def tune(request: TrainRequest, plan: Plan, listener: Listener | None = None) ->
             "hint: run the same command again; it goes on after them"
         ) from None
     finally:
-        shutil.rmtree(plan.output / _PRESENT, ignore_errors=True)
+        shutil.rmtree(plan.output / PRESENT, ignore_errors=True)
     return document.write(trials.results)
 
 
@@ -159,86 +88,13 @@ def words_of(values: Mapping[str, Any]) -> str:
     )
 
 
-def rank(result: Mapping[str, Any]) -> tuple[float, float]:
-    """Return what decides between two trials: the score, and between equal scores the loss."""
-    loss = result["log_loss"]
-    return result["score"], -math.inf if loss is None else -loss
-
-
-class _Pruned(Exception):
-    """A trial was given up, since the others were ahead of it."""
-
-
-class _Watch(Progress):
-    """Tells the search of every pass, and ends a trial that is behind."""
-
-    def __init__(self, trial: Trial, recipe: Recipe, hear: Listener) -> None:
-        self.history: list[Pass] = []
-        self._trial, self._recipe, self._listener, self._epochs = trial, recipe, hear, 0
-
-    def start(self, plan: telling.Plan) -> None:
-        self._epochs = plan.epochs
-
-    def step(self, report: telling.StepReport) -> None:
-        self._listener.hear(f"epoch {report.epoch}/{self._epochs}, loss {report.loss:.3f}")
-
-    def finish_pass(self, line: Pass, *, best: bool) -> None:
-        self.history.append(line)
-        behind = self._trial.hopeless(line.epoch, merit(line, self._recipe)[0])
-        if behind and line.epoch < self._epochs:
-            raise _Pruned
-
-
-def _run(
-    request: TrainRequest, output: Path, trial: Trial, left: float, listener: Listener
-) -> dict[str, Any] | None:
-    """Train and judge one trial; None where the time was over before its end."""
-    folder = output / _PRESENT
-    shutil.rmtree(folder, ignore_errors=True)
-    recipe = dataclasses.replace(request.recipe, **trial.values)
-    watch = _Watch(trial, recipe, listener)
-    asked = dataclasses.replace(
-        request,
-        output=folder / MODEL,
-        recipe=recipe,
-        time_budget=left if math.isfinite(left) else None,
-        checkpoint_steps=2**31,
-    )
-    ending = "pruned"
-    try:
-        ending = train(asked, progress=watch).ending
-    except _Pruned:
-        pass
-    except TrainingDiverged:
-        ending = "diverged"
-    if ending == "time":
-        return None
-    best = max(watch.history, key=lambda line: merit(line, recipe), default=None)
-    known = best is not None and ending != "diverged"
-    return {
-        "values": dict(trial.values),
-        "ending": ending,
-        "score": merit(best, recipe)[0] if best is not None and known else 0.0,
-        "log_loss": best.log_loss if best is not None and known else None,
-        "epoch": best.epoch if best is not None and known else None,
-        "seconds": round(watch.history[-1].seconds, 1) if watch.history else 0.0,
-        "curve": [merit(line, recipe)[0] for line in watch.history],
-    }
-
-
-def best_of(results: Sequence[Mapping[str, Any]]) -> int | None:
-    """Return which trial is the best of those that ran to their end; None where there is none."""
-    whole = [n for n, result in enumerate(results) if result["ending"] not in ("pruned", "diverged")]
-    return max(whole, key=lambda n: rank(results[n])) if whole else None
-
-
 def _keep_best(output: Path, results: Sequence[Mapping[str, Any]], recipe: Recipe) -> None:
     """Put the last trial's recipe and model in the best one's place, if it is the best."""
     if best_of(results) != len(results) - 1:
         return
     write_json("tune", output / BEST, dataclasses.replace(recipe, **results[-1]["values"]).to_json())
     shutil.rmtree(output / MODEL, ignore_errors=True)
-    (output / _PRESENT / MODEL).rename(output / MODEL)
+    (output / PRESENT / MODEL).rename(output / MODEL)
 
 
 class _Document:

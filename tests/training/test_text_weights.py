@@ -163,9 +163,9 @@ def test_weight_zero_is_absence_and_equal_weights_are_none(request_for, weighed,
         for record in read(weighed, columns=["times"])
         if record.fields["times"] != "0"
     ]
-    ones = write(tmp_path / "ones.csv", [(*row, "2.5") for row in rows])
+    ones = write(tmp_path / "ones.csv", [(*row, "0.3") for row in rows])
     mixed = write(
-        tmp_path / "mixed.csv", [(*row, "2.5") for row in rows] + [("a text of no weight", "positive", "0")]
+        tmp_path / "mixed.csv", [(*row, "0.3") for row in rows] + [("a text of no weight", "positive", "0")]
     )
     absent = trained(request_for("absent", sources=(ones,)))
     assert same(absent, trained(request_for("equal", sources=(ones,), weight_column="times")))

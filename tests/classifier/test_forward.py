@@ -295,13 +295,13 @@ def test_batches_beside_each_other_have_the_bits_of_one_after_the_other(monkeypa
     monkeypatch.setattr(forward_module, "_BLOCK_NUMBERS", 100 * (9 + 14))
     found: dict[str, Any] = {}
     workers: dict[str, list[int]] = {}
-    real = Forward._pooled
+    real = Forward.pooled_batch
 
-    def pooled(self: Forward, own: Any) -> Any:
+    def pooled(self: Forward, own: Any, statistics: Any) -> Any:
         workers.setdefault(threading.current_thread().name, []).append(max(map(len, own)))
-        return real(self, own)
+        return real(self, own, statistics)
 
-    monkeypatch.setattr(Forward, "_pooled", pooled)
+    monkeypatch.setattr(Forward, "pooled_batch", pooled)
     here = threading.current_thread().name
     for threads in ("1", "3"):
         monkeypatch.setenv("OMP_NUM_THREADS", threads)
@@ -320,13 +320,13 @@ def test_fewer_batches_than_threads_share_the_threads(monkeypatch):
     config = ModelConfig.default(vocabulary=60, labels=["a", "b"], embedding=9, hidden_size=7)
     monkeypatch.setenv("OMP_NUM_THREADS", "8")
     names: set[str] = set()
-    real = Forward._pooled
+    real = Forward.pooled_batch
 
-    def pooled(self: Forward, own: Any) -> Any:
+    def pooled(self: Forward, own: Any, statistics: Any) -> Any:
         names.add(threading.current_thread().name)
-        return real(self, own)
+        return real(self, own, statistics)
 
-    monkeypatch.setattr(Forward, "_pooled", pooled)
+    monkeypatch.setattr(Forward, "pooled_batch", pooled)
     Forward(config, random_weights(config), row_limit=100).logits([np.arange(30, dtype=np.int32)] * 9)
     assert names == {threading.current_thread().name}
 

@@ -274,3 +274,18 @@ def test_columns_are_in_the_order_of_the_classes_whatever_the_models() -> None:
     np.testing.assert_allclose(
         model.predict_proba(TEXTS), model.classifier_.predict_proba(TEXTS)[:, ::-1], rtol=0, atol=1e-12
     )
+
+
+def test_a_fit_that_is_stopped_promises_no_checkpoint(monkeypatch) -> None:
+    from peephole.training import TrainingInterrupted
+
+    def stop(request, *, progress):
+        raise TrainingInterrupted(f"everything is kept in {request.output}", checkpoint=None)
+
+    monkeypatch.setattr("peephole.training.run.train", stop)
+    model = made()
+    with pytest.raises(
+        KeyboardInterrupt, match=r"TextClassifier\.fit: training was stopped; nothing is kept"
+    ):
+        model.fit(TEXTS, LABELS)
+    assert not hasattr(model, "classes_")

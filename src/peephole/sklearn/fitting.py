@@ -19,7 +19,7 @@ from peephole.errors import DataError, OptionError, require
 from peephole.reading import Record
 from peephole.training.progress import Progress, Several, make_progress
 from peephole.training.recipe import Recipe, settings
-from peephole.training.request import TrainRequest
+from peephole.training.request import TrainingInterrupted, TrainRequest
 
 _WEIGHT = "weight"
 _INSTEAD = {
@@ -132,7 +132,10 @@ def fit_classifier(
             word_vectors=None if word_vectors is None else Path(word_vectors),
             cpu=cpu,
         )
-        train(request, progress=heard)
+        try:
+            train(request, progress=heard)
+        except TrainingInterrupted:  # its checkpoint goes with the folder
+            raise KeyboardInterrupt(f"{where}: training was stopped; nothing is kept") from None
         classifier = in_memory(load(request.output))
     return Fitted(classifier, tuple(heard.warnings))
 

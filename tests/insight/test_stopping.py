@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from peephole.insight.explanations import explain, methods
+from peephole.insight.explanations import again, explain, methods
 from peephole.insight.stopping import StoppedError, stoppable
 from support.small_models import small_classifier
 
@@ -50,6 +50,19 @@ def test_it_is_asked_again_and_again() -> None:
     with stoppable(asked), pytest.raises(StoppedError):
         explain(small_classifier(), TEXT, phrases=True)
     assert asked.count == 21
+
+
+@pytest.mark.parametrize("method", ["leave-one-out", "integrated-gradients"])
+def test_it_is_asked_more_often_where_values_are_held(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They make each run slower, so that fewer go between one question and the next."""
+    counts: list[int] = []
+    for held in ({}, {"layer0.forward.f": 0.5}):
+        asked = After(1 << 30)
+        monkeypatch.setattr(again, "_ROWS_AT_ONCE", 10)
+        with stoppable(asked):
+            explain(small_classifier(), TEXT, method=method, faithfulness=False, held=held)
+        counts.append(asked.count)
+    assert counts[1] > counts[0] + 2
 
 
 def test_one_that_goes_on_is_as_ever() -> None:

@@ -8,7 +8,9 @@ import pytest
 import peephole
 from peephole.errors import OptionError
 from peephole.insight import Hold, belts
+from peephole.insight.explanations import again as again_module
 from peephole.insight.explanations import explain, methods
+from peephole.insight.explanations.again import Again
 from peephole.insight.page import explained_page
 from support.small_models import small_classifier
 
@@ -63,6 +65,26 @@ def test_gradients_go_through_what_is_held() -> None:
     )
     assert found.gap is not None
     assert abs(found.gap) < 0.01 * max(1.0, abs(found.value))
+
+
+@pytest.mark.parametrize("method", FREE)
+def test_a_few_rows_are_run_at_a_time(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is held takes memory for each row that is run, value by value, whatever else bounds the rows."""
+    model = small_classifier(labels=["bad", "good"])
+    held = {"layer0.forward.f": 0.1}
+    expected = explain(model, TEXT, method=method, held=held)
+    rows: list[int] = []
+    run = Again._passage  # pyright: ignore[reportPrivateUsage]
+
+    def noted(self: Again, inputs: list[np.ndarray], *rest: object, **options: object) -> object:
+        rows.append(sum(map(len, inputs)))
+        return run(self, inputs, *rest, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Again, "_passage", noted)
+    monkeypatch.setattr(again_module, "_ROWS_AT_ONCE", 20)
+    found = explain(model, TEXT, method=method, held=held)
+    assert max(rows) <= 20
+    np.testing.assert_allclose(found.scores, expected.scores, atol=1e-5)
 
 
 def test_the_page_shows_the_held_model() -> None:

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from peephole.insight.explanations.portions import portions
 from peephole.insight.network import Array, Network
 from peephole.insight.passage import Holds, Passage
 from peephole.insight.readout import Reader, read_out
 from peephole.ops import Sequences
 from peephole.ops.sequences import Integers
 
-_RECORDED = 8192  # rows of which everything is kept at once, to go back
+_ROWS_AT_ONCE = 8192  # whose values are kept or held; each value takes as much memory as a layer's outputs
 
 
 class Again:
@@ -31,16 +32,17 @@ class Again:
         self.holds: Holds = holds or {}
 
     def outputs(self, selections: Sequence[Integers]) -> Array:
-        """Return the outputs `[N, C]` for N selections of the rows, each given by its positions, ascending."""
-        passage = self._passage([self._rows[one] for one in selections], selections, keep=False)
-        return read_out(self._reader, passage).logits
+        """Return the outputs `[N, C]` for N selections of the rows, at least one, each given by its positions, ascending."""
+        made: list[Array] = []
+        for part in portions(selections, _ROWS_AT_ONCE):
+            passage = self._passage([self._rows[one] for one in part], part, keep=False)
+            made.append(read_out(self._reader, passage).logits)
+        return np.concatenate(made)
 
     def gradients(self, inputs: Sequence[Array], weights: Array) -> list[tuple[float, Array]]:
         """Return of a weighted sum `[C]` of the outputs the value and gradient `[T, D]`, for other rows `[T, D]`."""
-        at_once = max(1, _RECORDED // max(1, len(self._rows)))
         found: list[tuple[float, Array]] = []
-        for first in range(0, len(inputs), at_once):
-            part = inputs[first : first + at_once]
+        for part in portions(inputs, _ROWS_AT_ONCE):
             passage = self._passage(part, [np.arange(len(self._rows))] * len(part), back=True)
             readout = read_out(self._reader, passage)
             d_logits = np.broadcast_to(weights.astype(self._network.dtype), readout.logits.shape)

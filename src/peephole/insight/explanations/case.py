@@ -5,23 +5,20 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from peephole.insight.explanations.portions import portions
 from peephole.insight.network import Array, Network
 from peephole.insight.passage import Holds, Passage
 from peephole.insight.readout import Reader, Readout, read_out
-from peephole.insight.stopping import stop_if_asked
 from peephole.ops import Sequences
 from peephole.ops.sequences import Integers
 
 Numbers = npt.NDArray[np.float64]
 # The first token or step of each word, and the one after its last: `[W, 2]`.
 Spans = Integers
-
-Sized = TypeVar("Sized", Integers, Array)
 
 _ROWS_AT_ONCE = 1 << 16  # how many tokens are run in one call; bounds the memory of what is run again
 
@@ -78,12 +75,12 @@ class Case:
 
     def outputs_of(self, selections: Iterable[Integers]) -> Array:
         """Return the outputs `[N, C]` for selections of the rows; a few of them at a time are run."""
-        made = [self.run_again(part) for part in _portions(selections)]
+        made = [self.run_again(part) for part in portions(selections, _ROWS_AT_ONCE)]
         return np.concatenate(made) if made else np.zeros((0, len(self.weights)))
 
     def gradients(self, rows: Iterable[Array]) -> Iterator[tuple[float, Array]]:
         """Yield the value and gradient `[T, D]` of the number for other rows `[T, D]`, which are made when they are needed."""
-        for part in _portions(rows):
+        for part in portions(rows, _ROWS_AT_ONCE):
             yield from self.differentiate(part)
 
     def without(self, deleted: Iterable[Integers]) -> Iterator[Integers]:
@@ -97,19 +94,3 @@ class Case:
     def _word_of(self) -> Integers:
         """`[T]` the word of each row."""
         return np.repeat(np.arange(len(self.spans)), self.spans[:, 1] - self.spans[:, 0])
-
-
-def _portions(things: Iterable[Sized]) -> Iterator[list[Sized]]:
-    """Things in their order, a few at a time: as many as have `_ROWS_AT_ONCE` rows together, or one. Each may be the last."""
-    portion: list[Sized] = []
-    rows = 0
-    for thing in things:
-        if portion and rows + len(thing) > _ROWS_AT_ONCE:
-            stop_if_asked()
-            yield portion
-            portion, rows = [], 0
-        portion.append(thing)
-        rows += len(thing)
-    if portion:
-        stop_if_asked()
-        yield portion

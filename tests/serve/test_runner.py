@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
 from collections.abc import Iterator
 from concurrent.futures import CancelledError
+from typing import Any
 
 import pytest
 
@@ -151,7 +154,22 @@ def test_a_thread_survives_what_goes_wrong_around_its_work() -> None:
     runner.close()
 
 
-def wait_until_free(runner: Runner[str, str], count: int) -> None:
+class Item:
+    """Something that can be looked for."""
+
+
+def test_a_thread_that_waits_keeps_nothing_of_what_it_did() -> None:
+    runner: Runner[Item, Item] = Runner("test", lambda items: items, most=100)
+    kept = weakref.ref(item := Item())
+    runner.submit([item], [1]).result(PATIENCE)
+    del item
+    wait_until_free(runner, 1)
+    gc.collect()
+    assert kept() is None
+    runner.close()
+
+
+def wait_until_free(runner: Runner[Any, Any], count: int) -> None:
     """Return once so many threads have nothing to do."""
     pause = threading.Event()
     for _ in range(int(PATIENCE / 0.01)):

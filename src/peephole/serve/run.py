@@ -20,7 +20,7 @@ def run(settings: Settings) -> None:
         OptionError: a model has no name that clients can use, or the address cannot be had.
         ModelError: a model folder is missing, damaged or hostile.
     """
-    for module in ("fastapi", "uvicorn", "httptools", "prometheus_client"):
+    for module in ("fastapi", "uvicorn", "httptools", "prometheus_client", "threadpoolctl"):
         require(module, extra="serve", purpose="peephole serve")
     from peephole.serve.logs import start_logs
     from peephole.serve.models import load_models

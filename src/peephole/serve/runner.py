@@ -106,6 +106,7 @@ class Runner(Generic[Item, Result]):
             else:
                 with limit_threads(self._threads):
                     self._answer(batch)
+            del batch  # while the thread waits it keeps no texts
 
     def _next(self) -> list[_Place[Item, Result]]:
         """Wait for something to do, and take as much as fits; nothing once the runner is closed and all is done."""

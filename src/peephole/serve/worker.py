@@ -16,6 +16,7 @@ import uvicorn
 from peephole.classifier import Classifier
 from peephole.serve.application import application
 from peephole.serve.logs import log
+from peephole.serve.processors import share_processors
 from peephole.serve.protocol import limited
 from peephole.serve.service import Service
 from peephole.serve.settings import Settings
@@ -37,6 +38,7 @@ def answer(
 ) -> None:
     """Answer on a listening socket until a signal comes; then finish what was accepted, and return."""
     _allow_files(settings.connections + BACKLOG + _OTHER_FILES)
+    share_processors()
     service = Service(settings, classifiers)
     config = uvicorn.Config(
         application(service),

@@ -145,6 +145,7 @@ def test_outputs_of_masked_steps(keras: Any) -> None:
 def test_real_first_time_first_and_wrong_axes() -> None:
     x, mask = torch.randn(N, T, D), torch.tensor(MASKS["between"]).bool()
     expected, lengths = real_first(x, mask)
+    torch.testing.assert_close(expected[0, :3], x[0, [0, 2, 3]], **EXACT)
     moved, same = real_first(x.transpose(0, 1), mask.T, batch_first=False)
     torch.testing.assert_close(moved.transpose(0, 1), expected, **EXACT)
     assert same.tolist() == lengths.tolist() == [3, 2, 5]

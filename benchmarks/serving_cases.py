@@ -144,7 +144,8 @@ def overload(bench: Bench, capacity: float, rounds: int, say: Callable[[str], ob
             before = bench.press(server)
             seen = len(server.lines())
             burst = bench.press(server, clients=_POOL, rate=_BURST * capacity)
-            refused = [line["milliseconds"] for line in server.lines()[seen:] if line.get("status") == 503]
+            lines = [line for line in server.lines()[seen:] if line.get("status") == 503]
+            refused = [line["milliseconds"] for line in lines if "milliseconds" in line]  # but for connections
             after = bench.press(server)
             turns.append(
                 {"before": before, "burst": burst, "after": after, **quantiles("server_refused_", refused)}

@@ -50,7 +50,9 @@ def sources(models: Sequence[str]) -> dict[str, str | None]:
         name, equals, folder = given.partition("=")
         source = folder if equals else given
         name = name if equals else Path(given).resolve().name
-        if not _NAME.fullmatch(name) or not source:
+        if not source:
+            raise OptionError(f"serve: a model must be a name, a folder or NAME=FOLDER; got {given[:80]!r}")
+        if not _NAME.fullmatch(name):
             raise OptionError(
                 f"serve: a model's name must be 1 to 64 of the letters A-Z a-z 0-9 . _ -; got {name[:80]!r}",
                 hint="give it one: NAME=FOLDER",

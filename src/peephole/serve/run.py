@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import socket
@@ -87,7 +88,7 @@ def _listener(settings: Settings) -> socket.socket:
         raise OptionError(
             f"serve: --host and --port must be an address to listen on; got {settings.host} and {settings.port}: "
             f"{error.strerror or error}",
-            hint="--port 0 takes any free port",
+            hint="--port 0 takes any free port" if error.errno == errno.EADDRINUSE else None,
         ) from None
 
 

@@ -170,7 +170,7 @@ def read_settings(given: Mapping[str, Any], environ: Mapping[str, str]) -> Setti
     values: dict[str, Any] = {}
     problems: list[Problem] = []
     for name in setting_names():
-        value, place = given.get(name), option(name)
+        value, place = given.get(name), "MODEL" if name == "models" else option(name)
         if value is None or value == () or value == []:
             written = environ.get(variable(name), "")
             if not written:

@@ -145,7 +145,9 @@ def overload(bench: Bench, capacity: float, rounds: int, say: Callable[[str], ob
             seen = len(server.lines())
             burst = bench.press(server, clients=_POOL, rate=_BURST * capacity)
             lines = [line for line in server.lines()[seen:] if line.get("status") == 503]
-            refused = [line["milliseconds"] for line in lines if "milliseconds" in line]  # but for connections
+            refused = [
+                line["milliseconds"] for line in lines if "milliseconds" in line
+            ]  # but for connections
             after = bench.press(server)
             turns.append(
                 {"before": before, "burst": burst, "after": after, **quantiles("server_refused_", refused)}

@@ -270,7 +270,9 @@ def test_what_changes_training_is_refused_or_left_out_on_request(keras: Any, nam
 
 
 @pytest.mark.parametrize(
-    ("option", "value"), [(k, v) for k, values in REFUSED.items() for v in values], ids=str
+    ("option", "value"),
+    [(k, v) for k, values in REFUSED.items() for v in values],
+    ids=lambda value: getattr(value, "__name__", str(value)),
 )
 def test_what_changes_the_numbers_is_refused(keras: Any, option: str, value: Any) -> None:
     theirs = build(keras, "LSTM", **{option: value})

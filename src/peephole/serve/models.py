@@ -51,7 +51,10 @@ def sources(models: Sequence[str]) -> dict[str, str | None]:
         source = folder if equals else given
         name = name if equals else Path(given).resolve().name
         if not source:
-            raise OptionError(f"serve: a model must be a name, a folder or NAME=FOLDER; got {given[:80]!r}")
+            raise OptionError(
+                f"serve: a model must be a name, a folder or NAME=FOLDER; got {given[:80]!r}",
+                hint="name the folder after the =",
+            )
         if not _NAME.fullmatch(name):
             raise OptionError(
                 f"serve: a model's name must be 1 to 64 of the letters A-Z a-z 0-9 . _ -; got {name[:80]!r}",

@@ -65,6 +65,7 @@ def test_without_torch() -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["forecaster", "sentiment_tutorial", "word_language_model"])
 def test_programs_of_torch_with_our_layers(name: str) -> None:
     out, _ = output_of(name)

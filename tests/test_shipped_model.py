@@ -78,6 +78,7 @@ def test_its_behaviour_is_what_its_card_says() -> None:
         assert abs(capability["rate"] - said[capability["name"]]) < 0.05, capability["name"]
 
 
+@pytest.mark.slow
 def test_high_precision_changes_next_to_nothing() -> None:
     texts = [case.text for case in behaviour_suite()]
     texts.append(" ".join(texts * 3))  # a long one

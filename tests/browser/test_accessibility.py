@@ -24,6 +24,7 @@ STATES = {
 WINDOWS = ["400 light", "400 dark", "1600 light", "1600 dark"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", few(WINDOWS, "400 light", "1600 dark"))
 @pytest.mark.parametrize("state", few(STATES, "held"))
 def test_axe_finds_nothing_wrong_with_the_page_of_a_server(live: Live, state: str, size: str) -> None:

@@ -33,6 +33,7 @@ def bench(*arguments: object, status: int = 0, program: str = "") -> subprocess.
     return done
 
 
+@pytest.mark.slow
 def test_tables_go_to_stdout_progress_to_stderr_and_all_of_it_to_json(tmp_path: Path) -> None:
     file = tmp_path / "results.json"
     done = bench(
@@ -124,6 +125,7 @@ def test_a_missing_rival_is_named_with_what_installs_it() -> None:
         assert f"the package '{package}', which is not installed (pip install \"peephole[bench]\")" in out
 
 
+@pytest.mark.slow
 def test_a_dtype_that_the_kernel_has_not_is_refused_and_the_others_are_timed(tmp_path: Path) -> None:
     file = tmp_path / "results.json"
     bench(

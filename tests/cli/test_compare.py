@@ -32,6 +32,7 @@ def compare(*arguments: object, status: int = 0, program: str = "") -> subproces
     return done
 
 
+@pytest.mark.slow
 def test_a_task_from_the_command_line_to_the_report_and_not_twice(tmp_path: Path) -> None:
     arguments = (
         *TINY,

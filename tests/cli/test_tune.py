@@ -43,6 +43,7 @@ def run(*arguments: object, status: int = 0, program: str = "") -> subprocess.Co
     return done
 
 
+@pytest.mark.slow
 def test_a_search_from_the_command_line_to_the_next_command(corpus, tmp_path) -> None:
     out = tmp_path / "out"
     done = run("tune", corpus, *TINY, "--trials", "2", "--output", out)

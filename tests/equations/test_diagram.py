@@ -180,6 +180,7 @@ def test_the_file_stands_alone(cell: Cell) -> None:
     assert ground == Rectangle(left, top, left + width, top + height)
 
 
+@pytest.mark.slow
 def test_a_drawing_is_the_same_in_every_process() -> None:
     program = (
         "from support.random_cells import RandomCell; from peephole.equations.emit_diagram import emit_diagram;"

@@ -178,6 +178,7 @@ def test_dropout_inside_a_graph() -> None:
         torch.testing.assert_close(a, b, **FLOAT32)
 
 
+@pytest.mark.slow
 def test_a_graph_of_a_transform_is_unrolled() -> None:
     layer, x = make(cells.LSTM(), {})
     xs = torch.stack([x, -x])
@@ -196,6 +197,7 @@ def test_a_graph_of_a_transform_is_unrolled() -> None:
         torch.testing.assert_close(actual, function(xs, weights), **FLOAT32)
 
 
+@pytest.mark.slow
 def test_a_backend_asked_for_by_name_is_unrolled_or_refused() -> None:
     layer, x = make(cells.PeepholeLSTM(), {})
     layer.backend = "reference"

@@ -24,6 +24,7 @@ from support.echo_task import ECHO
 from support.made_up_runs import plan
 
 
+@pytest.mark.slow
 def test_a_task_from_the_first_weights_to_the_page(tmp_path: Path) -> None:
     study = TaskStudy(ECHO)
     contenders = choose(["irnn", "lstm", "peephole-lstm-full", "gru-before"])

@@ -97,6 +97,7 @@ def test_the_encoder_has_the_size_of_distilbert(script: ModuleType):
     assert sum(p.numel() for p in encoder.parameters()) == pytest.approx(66.9e6, rel=0.01)
 
 
+@pytest.mark.slow
 def test_a_whole_run(script: ModuleType):
     classifier = small_classifier(labels=["bad", "good"])
     words = ("--encoder-texts", "3", "--budgets", "40", "400", "--encoder-budgets", "512")
@@ -127,6 +128,7 @@ def test_a_whole_run(script: ModuleType):
     assert "wrong" not in shown
 
 
+@pytest.mark.slow
 def test_who_is_wrong_gets_no_time(script: ModuleType, monkeypatch: pytest.MonkeyPatch):
     classifier = small_classifier(labels=["bad", "good"])
     build = script.OnnxRival
@@ -156,6 +158,7 @@ def test_what_cannot_be_scored_is_refused(script: ModuleType):
         options(script, "--encoder-budgets", "0")
 
 
+@pytest.mark.slow
 def test_the_program(script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any):
     model = small_classifier(labels=["bad", "good"]).save(tmp_path / "model")
     data, written = tmp_path / "data.csv", tmp_path / "scoring.json"

@@ -72,6 +72,7 @@ def test_a_run_begins_without_noise(request_for, listener, tiny, monkeypatch) ->
     assert all(noisy)
 
 
+@pytest.mark.slow
 def test_noise_sets_in_at_the_same_step_after_a_resumption(request_for, listener, tiny) -> None:
     class Crash(Exception):
         pass

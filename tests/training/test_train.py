@@ -213,6 +213,7 @@ except OptionError as error:
 """
 
 
+@pytest.mark.slow
 def test_bfloat16_in_a_process_of_its_own(corpus, tiny, tmp_path) -> None:
     import json
     import subprocess

@@ -89,6 +89,7 @@ def test_a_word_of_many_tokens_reaches_into_the_middle_and_out_of_it() -> None:
     assert [(p.first, p.end) for p in places_of(through, columns)] == [(0, 9)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [60, 1500])
 def test_a_page_is_of_bounded_size(count: int) -> None:
     """A model as large as the one in the package; tokens of one word each, and of letters."""

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from peephole import cells
 from peephole.equations import Cell
 from peephole.errors import OptionError, ShapeError
+from peephole.export.gate_orders import rows_from, rows_to
 
 Array = npt.NDArray[np.floating[Any]]
 
@@ -76,12 +77,12 @@ def from_arrays(where: str, cell: Cell, arrays: Sequence[Any]) -> dict[str, Arra
             hint="arrays are those of layer.get_weights(): kernel, recurrent_kernel, bias; a GRU's bias is [2, 3·H] with "
             "reset_after=True and [3·H] without",
         )
-    take = [GATES[type(cell)].index(gate) for gate in cell.gates]
-    weights = {"weight_ih": _order(kernel.T, take), "weight_hh": _order(recurrent.T, take)}
+    order = rows_from(GATES[type(cell)], cell.gates, hidden)
+    weights = {"weight_ih": kernel.T[order], "weight_hh": recurrent.T[order]}
     if bias is not None:
         bias_ih, bias_hh = (bias[0], bias[1]) if has_two_biases(cell) else (bias, np.zeros_like(bias))
-        weights |= {"bias_ih": _order(bias_ih, take), "bias_hh": _order(bias_hh, take)}
-    return weights
+        weights |= {"bias_ih": bias_ih[order], "bias_hh": bias_hh[order]}
+    return {name: np.ascontiguousarray(array) for name, array in weights.items()}
 
 
 def to_arrays(cell: Cell, weights: Mapping[str, Array]) -> list[Array]:
@@ -96,15 +97,10 @@ def to_arrays(cell: Cell, weights: Mapping[str, Array]) -> list[Array]:
     Returns:
         Kernel, recurrent kernel and, if there is one, bias, in the order of ``layer.get_weights()``.
     """
-    take = [cell.gates.index(gate) for gate in GATES[type(cell)]]
-    arrays = [_order(weights[name], take).T for name in ("weight_ih", "weight_hh")]
+    hidden = len(weights["weight_ih"]) // len(cell.gates)
+    rows = rows_to(cell.gates, GATES[type(cell)], hidden)
+    arrays = [weights[name][rows].T for name in ("weight_ih", "weight_hh")]
     if "bias_ih" in weights:
-        bias_ih, bias_hh = (_order(weights[name], take) for name in ("bias_ih", "bias_hh"))
+        bias_ih, bias_hh = (weights[name][rows] for name in ("bias_ih", "bias_hh"))
         arrays.append(np.stack([bias_ih, bias_hh]) if has_two_biases(cell) else bias_ih + bias_hh)
     return [np.ascontiguousarray(array) for array in arrays]
-
-
-def _order(stacked: Array, take: Sequence[int]) -> Array:
-    """Gates `[G·H, …]` in another order: gate `take[k]` becomes gate k."""
-    gates = stacked.reshape(len(take), -1, *stacked.shape[1:])
-    return np.ascontiguousarray(gates[list(take)].reshape(stacked.shape))

@@ -14,7 +14,7 @@ def share_processors() -> None:
     """Keep the threads of this process from taking processors and memory from each other; once, before it answers.
 
     Batches run on one processor each. A BLAS with threads of its own would let them wait for work on all the others,
-    without rest: that took a sixth of the requests. The lock of the interpreter is asked for every 20 milliseconds and not every
+    without rest. The lock of the interpreter is asked for every 20 milliseconds and not every
     5: threads that compute give it up by themselves, and each time that the event loop must, it waits to get it back. And memory
     that one thread gave back can be had by another: arenas for each would keep it.
     """

@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from peephole.reading import Record, read
-from peephole.reading.sample import sample_reviews
+from peephole.reading import read
 from peephole.sklearn import TextClassifier
 from support.processes import process
+from support.small_estimators import labelled
 
 pytest.importorskip("onnx", reason="needs the onnx package")
 pytest.importorskip("onnxruntime", reason="needs ONNX Runtime")
@@ -59,12 +59,13 @@ print(json.dumps([{labels[str(k)]: float(value) for k, value in enumerate(row)} 
 Row = dict[str, float]
 
 
-def real_reviews() -> list[Record]:
-    """Every tenth review of the corpus, which is sorted by label; the package's sample where that is not at hand."""
+def labelled_texts() -> tuple[list[str], list[str]]:
+    """Every tenth review of the corpus, which is sorted by label; texts that a single word decides where it is not at hand."""
     path = Path(os.environ.get("PEEPHOLE_DATA", "")) / "imdb_train.csv.gz"
-    return (
-        list(itertools.islice(read(path), 0, None, 10)) if path.is_file() else sample_reviews("train", 2_000)
-    )
+    if not path.is_file():
+        return labelled(2_000)
+    records = list(itertools.islice(read(path), 0, None, 10))
+    return [record.text for record in records], [str(record.label) for record in records]
 
 
 def program(code: str, folder: Path, texts: list[str], absent: tuple[str, ...]) -> list[Row]:
@@ -83,13 +84,13 @@ def program(code: str, folder: Path, texts: list[str], absent: tuple[str, ...]) 
 
 @pytest.mark.parametrize("cell", ["lstm", "peephole-lstm", "gru"])
 def test_every_way_gives_the_same_probabilities(cell: str, tmp_path: Path) -> None:
-    records = real_reviews()
+    learnt, labels = labelled_texts()
     fitted = TextClassifier(
         cell=cell, embedding=32, hidden_size=48, layers=2, head=16, epochs=3, max_length=60, head_tokens=30,
         learning_rate=0.005, label_smoothing=0.0, adversarial=0.0, random_state=0,
     )  # fmt: skip
-    fitted.fit([record.text for record in records], [record.label for record in records])
-    texts = [*(record.text for record in records[::40]), "", "Ärger & 怒り 🙂", "<br />not<br />bad"]
+    fitted.fit(learnt, labels)
+    texts = [*learnt[::40], "", "Ärger & 怒り 🙂", "<br />not<br />bad"]
     expected = fitted.predict_proba(texts)
     assert expected.max(axis=1).std() > 0.01, "a model that says the same of every text proves nothing"
     folder = fitted.classifier_.save(tmp_path / "model")

@@ -10,10 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 from support.models import word_counter
-from support.processes import Process, process
+from support.processes import Process, answers_counted, process
 
 NO_ROOM = "no room for numbers that all processes share; /metrics tells of the one that is asked"
 
@@ -87,7 +86,7 @@ def test_memory_that_becomes_full_later_ends_no_worker_and_counts_go_on(model: P
         ask(server, 12)
         assert {file.name: file.stat().st_size for file in folder.iterdir()} == sizes
         assert ended(server) == 0
-        assert counted(server) == 12
+        assert answers_counted(server) == 12
 
         os.truncate(filler, filler.stat().st_size - 65_536)  # of what was the dead one's, its counts are kept
         killed = min(pids)
@@ -95,7 +94,7 @@ def test_memory_that_becomes_full_later_ends_no_worker_and_counts_go_on(model: P
         server.line("answering", 3)
         ask(server, 12)
         assert ended(server) == 1
-        assert counted(server) == 24  # with what the one that was killed had counted
+        assert answers_counted(server) == 24  # with what the one that was killed had counted
         assert sum(file.stat().st_size for file in folder.glob(f"*_{killed}.db")) < 20_000
         assert not any(line["event"] == NO_ROOM for line in server.lines)
 
@@ -105,15 +104,3 @@ def fill(path: Path) -> None:
     with path.open("wb", buffering=0) as file, contextlib.suppress(OSError):
         while file.write(bytes(4096)):
             pass
-
-
-def counted(server: Process) -> float:
-    """How many answers to /predict the numbers tell of."""
-    with server.client() as client:
-        text = client.get("/metrics").text
-    return sum(
-        one.value
-        for family in text_string_to_metric_families(text)
-        for one in family.samples
-        if one.name == "peephole_requests_total" and one.labels["path"] == "/predict"
-    )

@@ -12,11 +12,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 from support.attacks import needs_proc
 from support.models import word_counter
-from support.processes import Process, process
+from support.processes import Process, answers_counted, process
 
 pytestmark = needs_proc
 
@@ -52,30 +51,18 @@ def alive(pid: int) -> bool:
         return False
 
 
-def answered(server: Process) -> float:
-    """How many answers to /predict the numbers tell of."""
-    with server.client() as client:
-        text = client.get("/metrics").text
-    return sum(
-        one.value
-        for family in text_string_to_metric_families(text)
-        for one in family.samples
-        if one.name == "peephole_requests_total" and one.labels["path"] == "/predict"
-    )
-
-
 def test_numbers_are_of_all_workers_whichever_is_asked(server: Process) -> None:
-    before = answered(server)
+    before = answers_counted(server)
     for _ in range(12):
         with server.client() as client:  # a connection each, so that both workers have some
             assert client.post("/predict", json={"inputs": "good"}).status_code == 200
-    assert [answered(server) - before for _ in range(4)] == [12] * 4
+    assert [answers_counted(server) - before for _ in range(4)] == [12] * 4
 
 
 def test_a_killed_worker_comes_back_and_nothing_that_another_accepted_is_lost(server: Process) -> None:
     """Clients ask without a pause, each request on a connection of its own; one worker is killed while they do."""
     first, second = workers(server)
-    before = answered(server)
+    before = answers_counted(server)
     counts = {"answered": 0, "cut off": 0}
     stop, lock = threading.Event(), threading.Lock()
 
@@ -109,7 +96,7 @@ def test_a_killed_worker_comes_back_and_nothing_that_another_accepted_is_lost(se
     assert alive(third)
     assert counts["cut off"] <= len(threads)  # each client had one request with it at most
     # The numbers of the one that was killed still count. It may have counted an answer that never arrived.
-    counted = answered(server) - before
+    counted = answers_counted(server) - before
     assert counts["answered"] <= counted <= counts["answered"] + counts["cut off"]
 
 

@@ -92,3 +92,17 @@ def received(connection: socket.socket) -> bytes:
     while part := connection.recv(65_536):
         parts.append(part)
     return b"".join(parts)
+
+
+def answers_counted(server: Process) -> float:
+    """How many answers to /predict the server's numbers tell of."""
+    from prometheus_client.parser import text_string_to_metric_families
+
+    with server.client() as client:
+        text = client.get("/metrics").text
+    return sum(
+        one.value
+        for family in text_string_to_metric_families(text)
+        for one in family.samples
+        if one.name == "peephole_requests_total" and one.labels["path"] == "/predict"
+    )

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from peephole.insight import clamp as clamp
     from peephole.insight import trace as trace
 
-__version__ = "0.1.0"
+    __version__: str
 
 _MODULES = (
     "cells", "errors", "evaluation", "export", "insight", "nn", "ops", "reading", "sklearn", "training",
@@ -70,11 +70,25 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
+    if name == "__version__":
+        return _version()
     if name in _MODULES:
         return importlib.import_module(f"peephole.{name}")
     if name in _NAMES:
         return getattr(importlib.import_module(f"peephole.{_NAMES[name]}"), name)
     raise AttributeError(f"module 'peephole' has no attribute {name!r}")
+
+
+def _version() -> str:
+    """Return the version that was installed; it was made of the tag of the source. Reading it takes longer than importing us."""
+    from importlib import metadata
+
+    try:
+        found = metadata.version("peephole")
+    except metadata.PackageNotFoundError:  # the folder `src` is on the path, and nothing is installed
+        found = "0+source"
+    globals()["__version__"] = found
+    return found
 
 
 def __dir__() -> list[str]:

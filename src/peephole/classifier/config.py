@@ -7,7 +7,8 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from peephole import __version__, cells
+import peephole
+from peephole import cells
 from peephole.classifier.config_json import FORMAT as FORMAT
 from peephole.classifier.config_json import config_from_json, config_to_json
 from peephole.classifier.preprocessing import Preprocessing
@@ -62,7 +63,7 @@ class ModelConfig:
     metrics: Mapping[str, Json] = dataclasses.field(default_factory=dict[str, Json])
     data: Mapping[str, Json] = dataclasses.field(default_factory=dict[str, Json])
     split: Mapping[str, Json] | None = None
-    library: str = f"peephole {__version__}"
+    library: str = dataclasses.field(default_factory=lambda: f"peephole {peephole.__version__}")
     storage: Storage = "float32"
 
     def __post_init__(self) -> None:

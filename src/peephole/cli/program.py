@@ -9,13 +9,13 @@ from typing import Annotated
 
 import typer
 
-from peephole import __version__
+import peephole
 from peephole.cli.guard import guard
 
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"peephole {__version__}")
+        typer.echo(f"peephole {peephole.__version__}")
         raise typer.Exit
 
 

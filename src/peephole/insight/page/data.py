@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from peephole import __version__
+import peephole
 from peephole.classifier.pieces import Word
 from peephole.errors import BackendUnavailable, EquationError, OptionError
 from peephole.insight.belt import Belt, belts
@@ -65,7 +65,7 @@ def page_data(
     words = _words(text, own, places, explanation)
     data: PageData = {
         "version": VERSION,
-        "made_by": f"Peephole {__version__}",
+        "made_by": f"Peephole {peephole.__version__}",
         "title": title or _title(verdict),
         "model": None if trace is None else _model(trace),
         "verdict": verdict,

@@ -179,7 +179,7 @@ class ModelConfig:
         """
         fields, problems = config_from_json(value, where)
         refuse(ModelError, where, problems)
-        complete: dict[str, Any] = {**_DEFAULTS, "library": "", **fields}
+        complete: dict[str, Any] = {**_DEFAULTS, **fields}
         refuse(ModelError, where, _problems(complete))
         return ModelConfig(**complete)
 
@@ -199,7 +199,11 @@ def _default(field: dataclasses.Field[Any]) -> Any:
     return field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
 
 
-_DEFAULTS = {field.name: _default(field) for field in dataclasses.fields(ModelConfig)[2:]}
+# Of what a file may leave out. It does not say who wrote it if it does not say so; to look our version up takes as long as NumPy.
+_DEFAULTS = {
+    **{field.name: _default(field) for field in dataclasses.fields(ModelConfig)[2:] if field.name != "library"},
+    "library": "",
+}
 
 
 def _problems(fields: Mapping[str, Any]) -> list[Problem]:

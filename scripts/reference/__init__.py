@@ -6,7 +6,11 @@ import functools
 from collections.abc import Callable
 
 from peephole.equations import emit_diagram
+from reference.api import api_pages
 from reference.cell_pages import CELLS, cells_page, figure_name
+from reference.environment import environment_page
+from reference.errors_page import errors_page
+from reference.http_api import http_page
 from reference.recipe import recipe_page
 from reference.server import server_page
 from reference.tasks import tasks_page
@@ -19,5 +23,9 @@ PAGES: dict[str, Callable[[], str]] = {
     "cells.md": cells_page,
     "server.md": server_page,
     "weights.md": weights_page,
+    "errors.md": errors_page,
+    "environment.md": environment_page,
+    "http.md": http_page,
+    **api_pages(),
     **{f"figures/{figure_name(cell)}": functools.partial(emit_diagram, cell) for cell in CELLS},
 }

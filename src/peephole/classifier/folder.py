@@ -9,6 +9,11 @@ from pathlib import Path
 
 from peephole.classifier.card import model_card
 from peephole.classifier.config import MAX_CONFIG_BYTES, ModelConfig
+from peephole.classifier.file_names import CARD as CARD
+from peephole.classifier.file_names import CONFIG as CONFIG
+from peephole.classifier.file_names import FILES as FILES
+from peephole.classifier.file_names import TOKENIZER as TOKENIZER
+from peephole.classifier.file_names import WEIGHTS as WEIGHTS
 from peephole.classifier.rules import refuse
 from peephole.classifier.storage import Storage, Tensor
 from peephole.classifier.tokenizer import Tokenizer
@@ -23,8 +28,6 @@ from peephole.classifier.weights import (
 from peephole.errors import ModelError
 from peephole.files import publish
 
-CONFIG, WEIGHTS, TOKENIZER, CARD = "config.json", "model.safetensors", "tokenizer.json", "README.md"
-FILES = (CONFIG, WEIGHTS, TOKENIZER, CARD)
 _NEEDED = (CONFIG, WEIGHTS, TOKENIZER)
 
 _MAX_WEIGHT_BYTES = (1 << 30) + (1 << 21)  # the most parameters a config may have, in float32, and a header

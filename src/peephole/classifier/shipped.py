@@ -7,7 +7,7 @@ import os
 import re
 from pathlib import Path
 
-from peephole.classifier.folder import CONFIG, FILES
+from peephole.classifier.file_names import CONFIG, FILES
 from peephole.errors import ModelError, OptionError, nearest
 
 FOLDER = Path(__file__).resolve().parents[1] / "models"

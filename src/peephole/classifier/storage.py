@@ -8,14 +8,15 @@ else with one axis stay float32.
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Literal, Union, get_args
+from typing import Any, Union
 
 import numpy as np
 import numpy.typing as npt
 
+from peephole.classifier.storages import STORAGES as STORAGES
+from peephole.classifier.storages import Storage as Storage
+
 Array = npt.NDArray[np.float32]
-Storage = Literal["float32", "float16", "int8"]
-STORAGES: tuple[Storage, ...] = get_args(Storage)
 
 # The scale of a row of zeros, and of one so small that its scale would lose its digits.
 SMALLEST_SCALE = float(np.finfo(np.float32).tiny)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from peephole.cli import output
+from peephole.cli import completion, output
 from peephole.cli.guard import say
 from peephole.errors import OptionError, require
 
@@ -31,6 +31,7 @@ def bench(
             help="Cases (single, review, review-256, wide, odd, packed, packed-deep, short, or T,N,D,H) and comparisons of "
             "our layers with each other (cells, gates, dtypes, threads, long, lengths, memory) "
             "[default: single review packed]",
+            autocompletion=completion.among(completion.BENCH_CASES),
             show_default=False,
         ),
     ] = None,
@@ -40,13 +41,17 @@ def bench(
             metavar="CELL",
             help="lstm, gru, gru-before, rnn, peephole-lstm or own; may be repeated, or with commas "
             "[default: lstm, gru, rnn]",
+            autocompletion=completion.among(completion.BENCH_CELLS, several=True),
             rich_help_panel=_WHAT,
         ),
     ] = None,
     dtype: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="DTYPE", help="float32, bfloat16 or float64 [default: float32]", rich_help_panel=_WHAT
+            metavar="DTYPE",
+            help="float32, bfloat16 or float64 [default: float32]",
+            autocompletion=completion.among(completion.DTYPES, several=True),
+            rich_help_panel=_WHAT,
         ),
     ] = None,
     rival: Annotated[
@@ -54,6 +59,7 @@ def bench(
         typer.Option(
             metavar="RIVAL",
             help="torch, compile, onnxruntime, jax, reference or none; may be repeated [default: torch]",
+            autocompletion=completion.among(completion.RIVALS, several=True),
             rich_help_panel=_WHAT,
         ),
     ] = None,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from peephole.cli import output
+from peephole.cli import completion, output
 from peephole.cli.compare_options import (
     command,
     flag,
@@ -56,6 +56,7 @@ def compare(
             metavar="NAME",
             help="rnn, irnn, lstm, peephole-lstm, peephole-lstm-previous, peephole-lstm-full, gru, gru-before or coupled-lstm; "
             "may be repeated, or with commas [default: rnn, irnn, lstm, peephole-lstm, peephole-lstm-full, gru]",
+            autocompletion=completion.among(completion.CONTENDERS, several=True),
             rich_help_panel=_WHO,
         ),
     ] = None,
@@ -74,6 +75,7 @@ def compare(
         typer.Option(
             metavar="WHAT",
             help="What the others have as many of as the LSTM: parameters or units",
+            autocompletion=completion.among(completion.MATCHES),
             rich_help_panel=_WHO,
         ),
     ] = "parameters",
@@ -82,6 +84,7 @@ def compare(
         typer.Option(
             metavar="NAME=RATE",
             help="Learning rate of one contender; may be repeated",
+            autocompletion=completion.among(completion.CONTENDERS, ending="="),
             rich_help_panel=_WHO,
         ),
     ] = None,
@@ -90,6 +93,7 @@ def compare(
         typer.Option(
             metavar="TASK",
             help="adding, order, copy, count or timing, in place of data",
+            autocompletion=completion.among(completion.TASKS),
             rich_help_panel=_TASK,
         ),
     ] = None,
@@ -98,6 +102,7 @@ def compare(
         typer.Option(
             help="adding: early, halves; order: two, three; copy: ten, five; count: anbn, anbncn; "
             "timing: gts, msd, cosine, triangle, rectangle [default: the first]",
+            autocompletion=completion.variants,
             rich_help_panel=_TASK,
         ),
     ] = None,
@@ -121,6 +126,7 @@ def compare(
         str | None,
         typer.Option(
             help="First weights of cells with gates: orthogonal or chrono [default: the task's]",
+            autocompletion=completion.among(completion.INITS),
             rich_help_panel=_TASK,
         ),
     ] = None,
@@ -139,6 +145,7 @@ def compare(
             "--set",
             metavar="NAME=VALUE",
             help="A setting of peephole train, such as epochs=2; may be repeated",
+            autocompletion=completion.settings,
             rich_help_panel=DATA,
         ),
     ] = None,

@@ -7,19 +7,19 @@ from typing import Annotated
 
 import typer
 
-from peephole.cli import output
-from peephole.cli.options import Json, output_option
+from peephole.cli import completion, output
+from peephole.cli.options import Json, model_argument, output_option
 
 
 def convert(
-    model: Annotated[
-        str,
-        typer.Argument(help="Model folder, or the name of a model of this installation", show_default=False),
-    ],
+    model: Annotated[str, model_argument()],
     storage: Annotated[
         str,
         typer.Option(
-            metavar="STORAGE", help="How to hold the matrices: float32, float16 or int8", show_default=False
+            metavar="STORAGE",
+            help="How to hold the matrices: float32, float16 or int8",
+            autocompletion=completion.among(completion.STORAGES),
+            show_default=False,
         ),
     ],
     out: Annotated[Path, output_option("MODEL", "the model")],

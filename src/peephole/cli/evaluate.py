@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from peephole.cli import output
+from peephole.cli import completion, output
 from peephole.cli.guard import FAILED, say
 from peephole.cli.options import (
     Format,
@@ -18,6 +18,7 @@ from peephole.cli.options import (
     TextColumn,
     Where,
     conditions,
+    model_argument,
     texts_argument,
 )
 from peephole.errors import OptionError
@@ -26,14 +27,17 @@ BEHAVIOUR = "Behaviour"
 
 
 def evaluate(
-    model: Annotated[
-        str | None,
-        typer.Argument(help="Model folder, or the name of a model of this installation", show_default=False),
-    ] = None,
+    model: Annotated[str | None, model_argument()] = None,
     data: Annotated[list[str] | None, texts_argument("Labelled texts")] = None,
     named_model: Annotated[
         str | None,
-        typer.Option("--model", "-m", metavar="MODEL", help="Model folder; all arguments are then data"),
+        typer.Option(
+            "--model",
+            "-m",
+            metavar="MODEL",
+            help="Model folder; all arguments are then data",
+            autocompletion=completion.models,
+        ),
     ] = None,
     text_column: TextColumn = None,
     label_column: LabelColumn = None,
@@ -68,13 +72,19 @@ def evaluate(
     positive: Annotated[
         str | None,
         typer.Option(
-            metavar="LABEL", help="The label that means praise [default: by name]", rich_help_panel=BEHAVIOUR
+            metavar="LABEL",
+            help="The label that means praise [default: by name]",
+            autocompletion=completion.labels,
+            rich_help_panel=BEHAVIOUR,
         ),
     ] = None,
     negative: Annotated[
         str | None,
         typer.Option(
-            metavar="LABEL", help="The label that means blame [default: by name]", rich_help_panel=BEHAVIOUR
+            metavar="LABEL",
+            help="The label that means blame [default: by name]",
+            autocompletion=completion.labels,
+            rich_help_panel=BEHAVIOUR,
         ),
     ] = None,
     verbose: Annotated[

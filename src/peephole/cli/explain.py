@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from peephole.cli import output
+from peephole.cli import completion, output
 from peephole.cli.guard import say
 from peephole.cli.options import AsText, Format, Json, Model, TextColumn, Where, conditions
 from peephole.cli.sources import is_source, refuse_reading
@@ -40,11 +40,17 @@ def explain(
         str,
         typer.Option(
             help="shapley, decomposition, integrated-gradients, leave-one-out or conveyor; auto: the first, or in long texts "
-            "the third"
+            "the third",
+            autocompletion=completion.among(completion.METHODS),
         ),
     ] = "auto",
     target: Annotated[
-        str | None, typer.Option(metavar="LABEL", help="Label to explain [default: the most probable one]")
+        str | None,
+        typer.Option(
+            metavar="LABEL",
+            help="Label to explain [default: the most probable one]",
+            autocompletion=completion.labels,
+        ),
     ] = None,
     html: Annotated[
         Path | None,

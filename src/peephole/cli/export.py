@@ -7,26 +7,31 @@ from typing import Annotated
 
 import typer
 
-from peephole.cli import output
-from peephole.cli.options import Json
+from peephole.cli import completion, output
+from peephole.cli.options import Json, model_argument
 from peephole.errors import check_choice
 
 FORMATS = ("onnx",)
 
 
 def export(
-    model: Annotated[
-        str,
-        typer.Argument(help="Model folder, or the name of a model of this installation", show_default=False),
-    ],
+    model: Annotated[str, model_argument()],
     to: Annotated[
-        str, typer.Option("--to", metavar="FORMAT", help="What to write: onnx", show_default=False)
+        str,
+        typer.Option(
+            "--to",
+            metavar="FORMAT",
+            help="What to write: onnx",
+            autocompletion=completion.among(completion.EXPORTS),
+            show_default=False,
+        ),
     ],
     precision: Annotated[
         str,
         typer.Option(
             metavar="PRECISION",
             help="How to hold the matrices: float32, float16 or int8; all are multiplied in float32",
+            autocompletion=completion.among(completion.STORAGES),
         ),
     ] = "float32",
     out: Annotated[

@@ -7,10 +7,20 @@ from typing import Annotated, Any
 
 import typer
 
+from peephole.cli import completion
 from peephole.errors import OptionError
 
 DATA = "Reading"
 RUNNING = "Running"
+
+
+def model_argument() -> Any:
+    """Return the argument that is a model."""
+    return typer.Argument(
+        help="Model folder, or the name of a model of this installation",
+        autocompletion=completion.models,
+        show_default=False,
+    )
 
 
 def texts_argument(what: str, more: str = "") -> Any:
@@ -39,7 +49,10 @@ def output_option(metavar: str, what: str, *, show_default: bool = False) -> Any
 Model = Annotated[
     str | None,
     typer.Option(
-        "--model", "-m", help="Model folder, or the name of a model of this installation [default: reviews]"
+        "--model",
+        "-m",
+        help="Model folder, or the name of a model of this installation [default: reviews]",
+        autocompletion=completion.models,
     ),
 ]
 AsText = Annotated[
@@ -52,19 +65,26 @@ Dev = Annotated[
 TextColumn = Annotated[
     str | None,
     typer.Option(
-        help="Column of the texts [default: text, review, sentence or content]", rich_help_panel=DATA
+        help="Column of the texts [default: text, review, sentence or content]",
+        autocompletion=completion.columns,
+        rich_help_panel=DATA,
     ),
 ]
 LabelColumn = Annotated[
     str | None,
     typer.Option(
-        help="Column of the labels [default: label, sentiment, class or target]", rich_help_panel=DATA
+        help="Column of the labels [default: label, sentiment, class or target]",
+        autocompletion=completion.columns,
+        rich_help_panel=DATA,
     ),
 ]
 Where = Annotated[
     list[str] | None,
     typer.Option(
-        metavar="COLUMN=VALUE", help="Only rows with this value; may be repeated", rich_help_panel=DATA
+        metavar="COLUMN=VALUE",
+        help="Only rows with this value; may be repeated",
+        autocompletion=completion.conditions,
+        rich_help_panel=DATA,
     ),
 ]
 Format = Annotated[
@@ -73,6 +93,7 @@ Format = Annotated[
         "--format",
         metavar="FORMAT",
         help="csv, tsv, tsv-raw, jsonl, lines, parquet or folder [default: by the name]",
+        autocompletion=completion.among(completion.FORMATS),
         rich_help_panel=DATA,
     ),
 ]
@@ -83,7 +104,9 @@ SkipBad = Annotated[
 GroupColumn = Annotated[
     str | None,
     typer.Option(
-        help="Column whose groups are held out whole, such as the film of a review", rich_help_panel=DATA
+        help="Column whose groups are held out whole, such as the film of a review",
+        autocompletion=completion.columns,
+        rich_help_panel=DATA,
     ),
 ]
 Resume = Annotated[

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Mapping
 from typing import Annotated
 
 import typer
@@ -31,8 +31,13 @@ def options(
         os.environ["PEEPHOLE_DEBUG"] = "1"
 
 
-def program(names: Iterable[str]) -> typer.Typer:
-    """Return the program with some of its commands."""
+def program(summaries: Mapping[str, str], loaded: Collection[str]) -> typer.Typer:
+    """Return the program.
+
+    Args:
+        summaries: command → the first sentence of its help.
+        loaded: the commands that can be called; of the others, the program knows the name and the summary.
+    """
     made = typer.Typer(
         name="peephole",
         help="Recurrent networks you can see into, and a sentiment analyser built on them.",
@@ -41,7 +46,14 @@ def program(names: Iterable[str]) -> typer.Typer:
         rich_markup_mode="markdown",
     )
     made.callback()(options)
-    for name in names:
-        module = importlib.import_module(f"peephole.cli.{name}")
-        made.command(name)(guard(getattr(module, name)))
+    for name, summary in summaries.items():
+        if name in loaded:
+            module = importlib.import_module(f"peephole.cli.{name}")
+            made.command(name)(guard(getattr(module, name)))
+        else:
+            made.command(name, help=summary)(_not_called)
     return made
+
+
+def _not_called() -> None:
+    """Stand in the list of commands for one that the command line does not call."""

@@ -12,6 +12,7 @@ from typing import Annotated, Any, ParamSpec, TypeVar, cast
 
 import typer
 
+from peephole.cli.completion import among
 from peephole.errors import OptionError
 from peephole.training.recipe_base import Settings, meanings
 
@@ -83,8 +84,14 @@ def _setting_option(settings: type[Settings], field: dataclasses.Field[Any]) -> 
     if kind.startswith("Mapping"):
         option = typer.Option(flag, metavar="NAME=VALUE", help=" ".join(words), rich_help_panel=_PANEL)
         return _option(field.name, list[str], option)
-    metavar = "A,B" if kind.startswith("tuple") else None
-    option = typer.Option(flag, metavar=metavar, help=" ".join(words), rich_help_panel=_PANEL)
+    several = kind.startswith("tuple")
+    option = typer.Option(
+        flag,
+        metavar="A,B" if several else None,
+        help=" ".join(words),
+        rich_help_panel=_PANEL,
+        autocompletion=among(rule.choices, several=several) if rule.choices else None,
+    )
     return _option(field.name, _KINDS.get(kind, str), option)
 
 

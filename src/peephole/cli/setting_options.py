@@ -8,6 +8,7 @@ from typing import Annotated, Any, cast
 
 import typer
 
+from peephole.cli import completion
 from peephole.serve.settings import SECRET, default, kind, meaning, option, setting_names, variable
 
 _KINDS: dict[str, Any] = {"int": int, "float": float, "str": str, "bool": bool}
@@ -27,7 +28,9 @@ def _parameter(name: str) -> inspect.Parameter:
     if name == "models":
         declared: Any = Annotated[
             list[str] | None,
-            typer.Argument(metavar="[MODEL]...", help=words, show_default=False),
+            typer.Argument(
+                metavar="[MODEL]...", help=words, autocompletion=completion.models, show_default=False
+            ),
         ]
     elif made == "bool":
         declared = Annotated[bool | None, typer.Option(option(name), help=words, show_default=False)]

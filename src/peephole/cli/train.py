@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from peephole.cli import output
+from peephole.cli import completion, output
 from peephole.cli.guard import say
 from peephole.cli.options import (
     DATA,
@@ -47,12 +47,18 @@ def train(
     label_column: LabelColumn = None,
     group_column: GroupColumn = None,
     split_column: Annotated[
-        str | None, typer.Option(help="Column that says train, dev or test of each row", rich_help_panel=DATA)
+        str | None,
+        typer.Option(
+            help="Column that says train, dev or test of each row",
+            autocompletion=completion.columns,
+            rich_help_panel=DATA,
+        ),
     ] = None,
     weight_column: Annotated[
         str | None,
         typer.Option(
             help="Column that says how much each text counts: 2 as if it stood there twice",
+            autocompletion=completion.columns,
             rich_help_panel=DATA,
         ),
     ] = None,
@@ -60,7 +66,10 @@ def train(
     teacher: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="MODEL", help="Learn from this model's answers too; may be repeated", rich_help_panel=DATA
+            metavar="MODEL",
+            help="Learn from this model's answers too; may be repeated",
+            autocompletion=completion.models,
+            rich_help_panel=DATA,
         ),
     ] = None,
     unlabelled: Annotated[

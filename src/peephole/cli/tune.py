@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from peephole.cli import output
+from peephole.cli import completion, output
 from peephole.cli.compare_options import command, listed
 from peephole.cli.guard import say
 from peephole.cli.options import (
@@ -55,6 +55,7 @@ def tune(
             metavar="NAME[=LOW..HIGH]",
             help="A setting to search; may be repeated, or with commas [default: learning_rate, hidden_size, embedding, "
             "word_dropout, embedding_dropout, pool_dropout, label_smoothing, adversarial, weight_decay]",
+            autocompletion=completion.searched,
             rich_help_panel=_SEARCH,
         ),
     ] = None,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from peephole import cells
-from peephole.classifier.storage import STORAGES
+from peephole.classifier.storages import STORAGES
 from peephole.training.recipe_base import Settings, meanings
 from peephole.training.setting import Setting, setting
 

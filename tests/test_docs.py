@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from peephole.cli.app import app
+from support.commands import parse_command
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [
@@ -53,11 +52,7 @@ COMMANDS = sorted(
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_in_a_document_can_be_parsed(command: str) -> None:
-    import typer
-
-    name, *arguments = shlex.split(command)[1:]
-    program = typer.main.get_command(app)
-    program.commands[name].make_context(name, arguments)  # parses, and runs nothing
+    parse_command(command)
 
 
 def test_no_page_waits_for_a_number() -> None:

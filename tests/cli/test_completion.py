@@ -189,12 +189,12 @@ def test_the_words_are_those_that_are_checked() -> None:
     assert completion.FORMATS == FORMATS
     assert list(completion.CONTENDERS) == list(CONTENDERS)
     assert completion.MATCHES == MATCHES
-    assert completion.TASKS == {name: tuple(variants_of(name)) for name in TASKS}
+    assert {name: tuple(variants_of(name)) for name in TASKS} == completion.TASKS
     assert completion.INITS == INITS
     assert list(completion.BENCH_CASES) == [*CASES, *COMPARISONS, MEMORY]
-    assert completion.BENCH_CELLS == tuple(CELLS)
+    assert tuple(CELLS) == completion.BENCH_CELLS
     assert completion.DTYPES == DTYPES
-    assert completion.RIVALS == (*RIVALS, "none")
+    assert (*RIVALS, "none") == completion.RIVALS
 
 
 @pytest.mark.parametrize("name", COMMANDS)

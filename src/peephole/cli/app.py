@@ -38,14 +38,14 @@ def asked(arguments: Sequence[str]) -> str | None:
 
 
 def typed(environment: Mapping[str, str]) -> list[str] | None:
-    """Return the finished words of a line that a shell wants completed, the program left out; None where it wants nothing.
+    r"""Return the finished words of a line that a shell wants completed, the program left out; None where it wants nothing.
 
     Only the command is looked for in them, and no command has quotes in its name: they are left as they are.
 
     Args:
         environment: with what the scripts of ``--show-completion`` set.
 
-    >>> typed({"_PEEPHOLE_COMPLETE": "complete_bash", "COMP_WORDS": "peephole\\ntrain\\n--ce", "COMP_CWORD": "2"})
+    >>> typed({"_PEEPHOLE_COMPLETE": "complete_bash", "COMP_WORDS": "peephole\ntrain\n--ce", "COMP_CWORD": "2"})
     ['train']
     """
     if "_PEEPHOLE_COMPLETE" not in environment:

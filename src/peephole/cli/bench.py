@@ -27,7 +27,7 @@ def bench(
     names: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[CASE]…",
+            metavar="CASE",
             help="Cases (single, review, review-256, wide, odd, packed, packed-deep, short, or T,N,D,H) and comparisons of "
             "our layers with each other (cells, gates, dtypes, threads, long, lengths, memory) "
             "[default: single review packed]",
@@ -90,7 +90,15 @@ def bench(
 ) -> None:
     """Time our recurrent layers beside others, in turn. What is wrong gets no time.
 
-    peephole bench review --cells lstm,gru --rival torch,onnxruntime
+    Examples:
+        # Three shapes, against torch.nn: two minutes
+        peephole bench
+
+        # One shape, two cells, two rivals
+        peephole bench review --cells lstm,gru --rival torch,onnxruntime
+
+        # A shape of your own: time, batch, input, hidden; and the numbers as JSON
+        peephole bench 100,16,64,256 --json numbers.json
     """
     if everything and (names or cells or dtype or rival):
         raise OptionError("bench: --all names everything; leave cases, --cells, --dtype and --rival out")

@@ -164,9 +164,15 @@ def compare(
 
     The same command goes on where it was stopped.
 
-    peephole compare reviews.csv --set epochs=2 --output cells
+    Examples:
+        # On your texts, two passes each
+        peephole compare reviews.csv --set epochs=2 --output cells
 
-    peephole compare --task order --seeds 5 --output order
+        # On a task with a known answer, from five seeds
+        peephole compare --task order --seeds 5 --output order
+
+        # Two cells, with as many units
+        peephole compare reviews.csv --contenders lstm,gru --match units
     """
     require("torch", extra="train", purpose="peephole compare")
     require("matplotlib", extra="figures", purpose="the report of peephole compare")

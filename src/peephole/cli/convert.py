@@ -27,7 +27,9 @@ def convert(
 ) -> None:
     """Store a model in float16 or int8, a half or a quarter of the size; the scores in its card stay those of the original.
 
-    peephole convert my-model --storage int8 --output my-small-model
+    Examples:
+        # A quarter of the size
+        peephole convert my-model --storage int8 --output my-small-model
     """
     from peephole.classifier import converted, load
 

@@ -40,7 +40,15 @@ def demo(
     ),
     seed: Annotated[int, typer.Option(min=0, help="Seed of the sample and of the training")] = 1,
 ) -> None:
-    """Train, evaluate and use a small LSTM on a built-in sample of synthetic reviews. Needs no network."""
+    """Train, evaluate and use a small LSTM on a built-in sample of synthetic reviews. Needs no network.
+
+    Examples:
+        # Under three minutes; leaves a model in peephole-demo
+        peephole demo
+
+        # Another sample, another folder
+        peephole demo --seed 2 --output second-demo
+    """
     from rich.console import Console
 
     from peephole.classifier import load

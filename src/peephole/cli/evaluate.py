@@ -94,9 +94,18 @@ def evaluate(
 ) -> None:
     """Score a model: accuracy with its interval, F1 by class, confusion, calibration.
 
-    peephole evaluate my-model reviews.csv --html report.html --errors wrong.csv
+    Examples:
+        # A report with figures, and the texts that were misjudged
+        peephole evaluate my-model reviews.csv --html report.html --errors wrong.csv
 
-    peephole evaluate my-model --behaviour --verbose
+        # What was held out when the model was trained on these texts
+        peephole evaluate my-model reviews.csv --development
+
+        # In a test: fail below an accuracy
+        peephole evaluate my-model test.csv --min-accuracy 0.9 --json > scores.json
+
+        # Negation, contrast and their like
+        peephole evaluate my-model --behaviour --verbose
     """
     if named_model is not None:  # then all arguments are data
         model, data = named_model, ([] if model is None else [model]) + (data or [])

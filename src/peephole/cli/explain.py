@@ -30,7 +30,7 @@ def explain(
     text: Annotated[
         str,
         typer.Argument(
-            metavar="[TEXT]",
+            metavar="TEXT",
             help="A text, a file or a folder; - or nothing: standard input, a text on each line",
             show_default=False,
         ),
@@ -79,9 +79,18 @@ def explain(
     Of one text, words are shaded by what they push towards, with a strip for each gate; where the output is no terminal, it is a
     table with tabs. Of a file with several texts, the words that matter most for each label.
 
+    Examples:
+        # The words of a sentence, shaded
         peephole explain "Not bad at all."
 
+        # A page with every gate, to open in a browser
         peephole explain "The plot is thin, but the cast is warm." --html why.html
+
+        # What speaks for the other label, by another method
+        peephole explain "Not bad at all." --target negative --method leave-one-out
+
+        # The words that matter most in a file of texts
+        peephole explain reviews.csv --model my-model --top 10
     """
     from peephole.classifier import load
 

@@ -44,9 +44,12 @@ def export(
 ) -> None:
     """Write a model as ONNX: a graph of standard operators, its tokenizer, its labels and its card.
 
-    peephole export reviews --to onnx
+    Examples:
+        # The model inside the package, to the folder reviews-onnx
+        peephole export reviews --to onnx
 
-    peephole export my-model --to onnx --precision int8 --output my-model-onnx
+        # Your own, a quarter of the size
+        peephole export my-model --to onnx --precision int8 --output my-model-onnx
     """
     check_choice("export", "to", to, FORMATS)
     from peephole.classifier import load

@@ -24,7 +24,15 @@ EXTRAS = {
 
 
 def info(as_json: Json = False) -> None:
-    """Show versions, backends, threads, models and extras of this installation."""
+    """Show versions, backends, threads, models and extras of this installation.
+
+    Examples:
+        # For a bug report
+        peephole info
+
+        # For a program
+        peephole info --json
+    """
     facts = _facts()
     if as_json:
         output.print_json(facts)

@@ -17,6 +17,7 @@ RUNNING = "Running"
 def model_argument() -> Any:
     """Return the argument that is a model."""
     return typer.Argument(
+        metavar="MODEL",
         help="Model folder, or the name of a model of this installation",
         autocompletion=completion.models,
         show_default=False,
@@ -30,7 +31,9 @@ def texts_argument(what: str, more: str = "") -> Any:
         what: the texts.
         more: said after where they can be.
     """
-    return typer.Argument(help=f"{what}: files, folders, - or hf:NAME{more}", show_default=False)
+    return typer.Argument(
+        metavar="DATA", help=f"{what}: files, folders, - or hf:NAME{more}", show_default=False
+    )
 
 
 def output_option(metavar: str, what: str, *, show_default: bool = False) -> Any:

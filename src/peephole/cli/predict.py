@@ -14,6 +14,7 @@ def predict(
     texts: Annotated[
         list[str] | None,
         typer.Argument(
+            metavar="TEXT",
             help="Texts, files or folders; - or nothing: standard input, a text on each line",
             show_default=False,
         ),
@@ -41,9 +42,18 @@ def predict(
 
     Prints label and probability, separated by a tab; on a terminal, the start of the text too.
 
+    Examples:
+        # A text, by the model inside the package
         peephole predict "Not bad at all."
 
+        # A table, by your own model, an object a line
         peephole predict reviews.csv --model my-model --jsonl > labels.jsonl
+
+        # Standard input, a text on each line
+        cut -f 3 reviews.tsv | peephole predict
+
+        # Neutral where the model is torn, from some rows of a table
+        peephole predict tweets.csv --where lang=en --neutral 0.2
     """
     answer(
         texts or (),

@@ -61,7 +61,13 @@ def pretrain(
 ) -> None:
     """Learn a language from texts without labels, as a start for classifiers: `peephole train --from LM`.
 
-    peephole pretrain reviews.txt --output my-language
+    Examples:
+        # A text on each line
+        peephole pretrain reviews.txt --output my-language
+
+        # Two hours at most; then a classifier from it
+        peephole pretrain reviews.txt --time-budget 2h --output my-language
+        peephole train labelled.csv --from my-language --output my-model
     """
     from peephole.training import PretrainRequest
     from peephole.training import pretrain as run

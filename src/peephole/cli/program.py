@@ -4,13 +4,49 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 from collections.abc import Collection, Mapping
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
 import peephole
+from peephole.cli.examples import Example, examples_text, split_help
 from peephole.cli.guard import guard
+
+
+class _Command(TyperCommand):
+    """A command whose examples stand under its help."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        super().format_help(ctx, formatter)
+        formatter.write(examples_text(split_help(self.callback.__doc__ or "")[1]))
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        # Some versions of the library write an argument that must be given as {DATA}.
+        return [re.sub(r"^\{(.+)\}", r"\1", piece) for piece in super().collect_usage_pieces(ctx)]
+
+
+class _Program(TyperGroup):
+    """The program, with examples of its use under its help."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        super().format_help(ctx, formatter)
+        formatter.write(examples_text(_FIRST))
+
+
+_FIRST = [
+    Example(
+        "Label a text, and see why", 'peephole predict "Not bad at all."\npeephole explain "Not bad at all."'
+    ),
+    Example(
+        "Train on your own texts, and score the model",
+        "peephole train reviews.csv --output my-model\npeephole evaluate my-model reviews.csv --development",
+    ),
+    Example("Every option of a command, with examples", "peephole train --help"),
+    Example("Complete commands and options with the tab key", "peephole --install-completion"),
+]
 
 
 def _print_version(wanted: bool) -> None:
@@ -40,6 +76,7 @@ def program(summaries: Mapping[str, str], loaded: Collection[str]) -> typer.Type
     """
     made = typer.Typer(
         name="peephole",
+        cls=_Program,
         help="Recurrent networks you can see into, and a sentiment analyser built on them.",
         no_args_is_help=True,
         pretty_exceptions_enable=False,
@@ -48,8 +85,8 @@ def program(summaries: Mapping[str, str], loaded: Collection[str]) -> typer.Type
     made.callback()(options)
     for name, summary in summaries.items():
         if name in loaded:
-            module = importlib.import_module(f"peephole.cli.{name}")
-            made.command(name)(guard(getattr(module, name)))
+            command = getattr(importlib.import_module(f"peephole.cli.{name}"), name)
+            made.command(name, cls=_Command, help=split_help(command.__doc__)[0])(guard(command))
         else:
             made.command(name, help=summary)(_not_called)
     return made

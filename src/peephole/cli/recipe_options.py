@@ -47,7 +47,10 @@ def _with_recipe(kind: type[Settings], command: Callable[P, R]) -> Callable[...,
             typer.Option("--recipe", metavar="FILE", help=_FILE_HELP, rich_help_panel=_PANEL),
         )
     ]
-    added += [_setting_option(kind, field) for field in dataclasses.fields(cast("Any", kind))]
+    panel = _PANEL
+    for field in dataclasses.fields(cast("Any", kind)):
+        panel = f"{_PANEL}: {PANELS[field.name].lower()}" if field.name in PANELS else panel
+        added.append(_setting_option(kind, field, panel))
     cast("Any", run).__signature__ = signature.replace(parameters=[*kept, *added])
     run.__annotations__ = {p.name: p.annotation for p in (*kept, *added)}
     del run.__wrapped__  # what is wrapped has other parameters
@@ -55,6 +58,16 @@ def _with_recipe(kind: type[Settings], command: Callable[P, R]) -> Callable[...,
 
 
 _PANEL = "Recipe"
+# The first setting of each group in the recipes → what the group is called in the help.
+PANELS = {
+    "cell": "The model",
+    "tokenizer": "The texts",
+    "noise_from": "Against learning by heart",
+    "input_dropout": "Against learning by heart",
+    "virtual_adversarial": "Teachers and texts without labels",
+    "candidates": "The softmax",
+    "learning_rate": "The course of training",
+}
 _FILE_HELP = "JSON file of settings by name; the options below have the last word"
 
 
@@ -64,7 +77,7 @@ def _option(name: str, kind: Any, option: Any) -> inspect.Parameter:
     )
 
 
-def _setting_option(settings: type[Settings], field: dataclasses.Field[Any]) -> inspect.Parameter:
+def _setting_option(settings: type[Settings], field: dataclasses.Field[Any], panel: str) -> inspect.Parameter:
     rule = meanings(settings)[field.name]
     kind = str(field.type).partition(" |")[0]
     flag = "--" + field.name.replace("_", "-")
@@ -73,23 +86,24 @@ def _setting_option(settings: type[Settings], field: dataclasses.Field[Any]) -> 
     if rule.unit:
         words.append(f"({rule.unit})")
     if rule.choices:
+        words[-1] += ";"
         words.append(f"one of {', '.join(rule.choices)}")
     words.append(f"[default: {_shown(default, rule.optional)}]")
     if kind == "bool":
         return _option(
             field.name,
             bool,
-            typer.Option(f"{flag}/--no-{flag[2:]}", help=" ".join(words), rich_help_panel=_PANEL),
+            typer.Option(f"{flag}/--no-{flag[2:]}", help=" ".join(words), rich_help_panel=panel),
         )
     if kind.startswith("Mapping"):
-        option = typer.Option(flag, metavar="NAME=VALUE", help=" ".join(words), rich_help_panel=_PANEL)
+        option = typer.Option(flag, metavar="NAME=VALUE", help=" ".join(words), rich_help_panel=panel)
         return _option(field.name, list[str], option)
     several = kind.startswith("tuple")
     option = typer.Option(
         flag,
         metavar="A,B" if several else None,
         help=" ".join(words),
-        rich_help_panel=_PANEL,
+        rich_help_panel=panel,
         autocompletion=among(rule.choices, several=several) if rule.choices else None,
     )
     return _option(field.name, _KINDS.get(kind, str), option)

@@ -14,8 +14,11 @@ def serve(**given: Any) -> None:
 
     Texts that arrive together run together. Each option can also be an environment variable; an option wins.
 
+    Examples:
+        # The model inside the package, and a page to play with
         peephole serve
 
+        # Two models, the second under a name of its own
         peephole serve my-model tweets=runs/7 --port 8080 --workers 2
     """
     from peephole.serve.run import run

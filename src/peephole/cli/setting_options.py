@@ -28,9 +28,7 @@ def _parameter(name: str) -> inspect.Parameter:
     if name == "models":
         declared: Any = Annotated[
             list[str] | None,
-            typer.Argument(
-                metavar="[MODEL]...", help=words, autocompletion=completion.models, show_default=False
-            ),
+            typer.Argument(metavar="MODEL", help=words, autocompletion=completion.models, show_default=False),
         ]
     elif made == "bool":
         declared = Annotated[bool | None, typer.Option(option(name), help=words, show_default=False)]

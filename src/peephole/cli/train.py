@@ -106,9 +106,22 @@ def train(
     cpu: Cpu = False,
     as_json: Json = False,
 ) -> None:
-    """Train a classifier on your own texts. The defaults suit reviews, tweets and questions alike.
+    r"""Train a classifier on your own texts. The defaults suit reviews, tweets and questions alike.
 
-    peephole train reviews.csv --output my-model
+    Examples:
+        # Texts and labels in a table
+        peephole train reviews.csv --output my-model
+
+        # Columns of other names; all reviews of a film on one side of the split
+        peephole train imdb.csv --text-column body --label-column stars \
+            --group-column film --output my-model
+
+        # Another cell, for an hour; again with --resume to go on
+        peephole train reviews.csv --cell peephole-lstm --time-budget 1h \
+            --output my-model
+
+        # From a language model of your texts
+        peephole train reviews.csv --from my-language --output my-model
     """
     from peephole.training import TrainRequest
     from peephole.training import train as run

@@ -77,7 +77,13 @@ def tune(
 
     The same command goes on where it was stopped. best.json is a recipe for peephole train.
 
-    peephole tune reviews.csv --trials 30 --epochs 3 --output tuning
+    Examples:
+        # Thirty trials of three passes, then the best recipe in full
+        peephole tune reviews.csv --trials 30 --epochs 3 --output tuning
+        peephole train reviews.csv --recipe tuning/best.json --output my-model
+
+        # Two settings only, within limits
+        peephole tune reviews.csv --search learning_rate=0.0005..0.01,hidden_size
     """
     require("torch", extra="train", purpose="peephole tune")
     require("optuna", extra="tune", purpose="peephole tune")

@@ -1,8 +1,8 @@
 """Answers over HTTP: batches of what waits, limits, several processes.
 
 `Settings` is what can be chosen, `Batcher` packs texts that arrive together, `application.application` is the ASGI application,
-`run.run` the whole server. What needs FastAPI, uvicorn or the Prometheus client is imported when a server is made; public names are
-loaded when they are first used, so that the settings can be read without a server.
+`run.run` the whole server. What needs FastAPI, uvicorn or the Prometheus client is imported when a server is made; public names
+are loaded when they are first used, so that the settings can be read without a server.
 """
 
 from __future__ import annotations

@@ -219,10 +219,16 @@ class NotCompiledWarning(UserWarning):
 
 def nearest(name: str, allowed: Iterable[str]) -> str:
     """Return `` (did you mean 'x'?)`` for the allowed name nearest to `name`, or ``""``."""
+    close = closest(name, allowed)
+    return "" if close is None else f" (did you mean {close!r}?)"
+
+
+def closest(name: str, allowed: Iterable[str]) -> str | None:
+    """Return the allowed name nearest to `name`, or None where none is near."""
     import difflib  # only messages need it
 
     close = difflib.get_close_matches(name, list(allowed), n=1)
-    return f" (did you mean {close[0]!r}?)" if close else ""
+    return close[0] if close else None
 
 
 def check_choice(where: str, name: str, value: str, allowed: Sequence[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -11,7 +12,44 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
-from peephole.errors import OptionError
+from peephole.errors import OptionError, closest
+
+_MOST_NEIGHBOURS = 2000  # entries of a folder that are looked at for a message
+
+
+def nearest_path(path: str | os.PathLike[str], *, folders: bool = False) -> str:
+    """Return `` (did you mean 'x'?)`` for what lies beside a path that leads nowhere and is named most like it, or ``""``.
+
+    Where the folder of the path is not there either, it may be that one whose name is mistyped.
+
+    Args:
+        path: as it was given; what is offered is written in the same way.
+        folders: whether only folders come into question.
+    """
+    try:
+        found = _nearest(Path(path), folders)
+    except (OSError, ValueError):  # a folder that must not be read, a name that no file can have
+        return ""
+    return "" if found is None else f" (did you mean {str(found)!r}?)"
+
+
+def _nearest(given: Path, folders: bool) -> Path | None:
+    if given.parent.is_dir():
+        close = closest(given.name, _neighbours(given.parent, folders=folders))
+        return None if close is None else given.with_name(close)
+    above = given.parent.parent
+    there = [name for name in _neighbours(above, folders=True) if (above / name / given.name).exists()]
+    close = closest(given.parent.name, there)
+    return None if close is None else above / close / given.name
+
+
+def _neighbours(folder: Path, *, folders: bool) -> list[str]:
+    """The names in a folder, without hidden ones."""
+    with os.scandir(folder) as entries:
+        some = itertools.islice(entries, _MOST_NEIGHBOURS)
+        return sorted(
+            entry.name for entry in some if entry.name[0] != "." and (entry.is_dir() or not folders)
+        )
 
 
 @contextmanager

@@ -26,7 +26,7 @@ from peephole.classifier.weights import (
     weight_bytes,
 )
 from peephole.errors import ModelError
-from peephole.files import publish
+from peephole.files import nearest_path, publish
 
 _NEEDED = (CONFIG, WEIGHTS, TOKENIZER)
 
@@ -142,7 +142,7 @@ def _check_present(path: Path) -> None:
             raise ModelError(f"{path}: must be a model folder; got a file")
         left = sorted(str(old) for old in path.parent.glob(f".{path.name}.old-*") if old.is_dir())
         hint = f"saving was interrupted; the model it would have replaced is {left[-1]}" if left else None
-        raise ModelError(f"{path}: no such model folder", hint=hint)
+        raise ModelError(f"{path}: no such model folder{nearest_path(path, folders=True)}", hint=hint)
     missing = [name for name in _NEEDED if not os.path.lexists(path / name)]
     if missing:
         raise ModelError(f"{path}: must hold {', '.join(_NEEDED)}; got no {', no '.join(missing)}")

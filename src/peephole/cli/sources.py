@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from peephole.errors import OptionError
+from peephole.files import nearest_path
 
 _FILE_NAME = re.compile(r"\S+\.(csv|tsv|jsonl|ndjson|json|txt|parquet|pq|gz)|\.{0,2}/\S+", re.IGNORECASE)
 
@@ -35,7 +36,7 @@ def is_source(argument: str, where: str) -> bool:
         return False
     if not exists and _FILE_NAME.fullmatch(argument):
         raise OptionError(
-            f"{where}: {argument}: no such file",
+            f"{where}: {argument}: no such file{nearest_path(argument)}",
             hint="check the name, or pass --text if this is the text itself",
         )
     return exists

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 
 from peephole.errors import OptionError, PeepholeError
+from peephole.files import nearest_path
 
 DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -39,8 +40,9 @@ def status_of(action: Callable[[], object]) -> int:
             _forget_output()
         if debugging():
             raise
+        near = nearest_path(str(error.filename)) if isinstance(error, FileNotFoundError) else ""
         say(
-            f"error: {error.filename}: {error.strerror}"
+            f"error: {error.filename}: {error.strerror}{near}"
             if error.filename
             else f"error: {error.strerror or error}"
         )

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import BinaryIO, TypeAlias
 
 from peephole.errors import OptionError, check_choice
+from peephole.files import nearest_path
 from peephole.reading import hub
 from peephole.reading.columns import LabelMode, Request
 from peephole.reading.compression import open_bytes, open_stdin, unpacked_name
@@ -141,7 +142,7 @@ def _absent(path: str, name: str) -> Problem | None:
         return None
     return Problem(
         name,
-        "no such file or folder",
+        f"no such file or folder{nearest_path(path)}",
         "not found",
         "check the name; relative names start here",
         skippable=False,

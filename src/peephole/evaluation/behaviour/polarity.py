@@ -56,9 +56,10 @@ def find_polarity(
     'neutral'
     """
     where = "behaviour"
+    for option, label in (("positive", positive), ("negative", negative)):
+        if label is not None:
+            check_choice(where, option, label, labels)
     if positive is not None and negative is not None:
-        check_choice(where, "positive", positive, labels)
-        check_choice(where, "negative", negative, labels)
         if positive == negative:
             raise OptionError(f"{where}: positive and negative must be two labels; got {positive!r} for both")
         rest = [label for label in labels if label not in (positive, negative) and _spelt(label) in _NEUTRAL]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from peephole.errors import OptionError
+from peephole.errors import OptionError, nearest
 from peephole.files import replacing, write_json
 from peephole.studies.bench.machine import machine, today, versions
 from peephole.studies.compare.contenders import CONTENDERS, MATCHES, Contender, sizes_of
@@ -58,7 +58,9 @@ class Plan:
             listed = ", ".join(map(str, self.seeds)) or "none"
             problems.append(f"seeds must be numbers of at least 0, each once; got {listed}")
         if self.match not in MATCHES:
-            problems.append(f"match must be one of {', '.join(map(repr, MATCHES))}; got {self.match!r}")
+            problems.append(
+                f"match must be one of {', '.join(map(repr, MATCHES))}; got {self.match!r}{nearest(self.match, MATCHES)}"
+            )
         if self.hidden_size < 1:
             problems.append(f"hidden_size must be at least 1; got {self.hidden_size}")
         if self.time_budget is not None and not self.time_budget > 0:

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import numpy.typing as npt
 
-from peephole.errors import OptionError, check_choice
+from peephole.errors import OptionError, check_choice, nearest
 
 Floats = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int64]
@@ -85,7 +85,9 @@ class Budget:
             if not 0 < rate <= 1:
                 problems.append(f"the learning rate {name} must be above 0 and at most 1; got {rate}")
         if self.init not in INITS:
-            problems.append(f"init must be one of {', '.join(map(repr, INITS))}; got {self.init!r}")
+            problems.append(
+                f"init must be one of {', '.join(map(repr, INITS))}; got {self.init!r}{nearest(self.init, INITS)}"
+            )
         if problems:
             raise OptionError("task budget: " + "; ".join(problems))
 

@@ -22,7 +22,7 @@ from peephole.classifier.tokenizer import Tokenizer
 from peephole.classifier.tokenizer_file import byte_limit
 from peephole.classifier.weights import check_finite, read_weights, weight_bytes
 from peephole.errors import ModelError, OptionError
-from peephole.files import publish
+from peephole.files import nearest_path, publish
 from peephole.training.language.card import language_card
 from peephole.training.language.network import EMBEDDING, RECURRENT
 from peephole.training.language.recipe import LanguageRecipe
@@ -115,6 +115,8 @@ def load_language(folder: str | os.PathLike[str]) -> Language:
             message names the file and the field.
     """
     path = Path(folder)
+    if not path.exists():
+        raise ModelError(f"{path}: no such folder{nearest_path(path, folders=True)}", hint=_HINT)
     for name in (CONFIG, WEIGHTS, TOKENIZER):
         if not (path / name).is_file():
             raise ModelError(

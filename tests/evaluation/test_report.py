@@ -20,7 +20,7 @@ from peephole.evaluation import (
     write_report,
 )
 from peephole.evaluation.figures import learning_curve, length_diagram, reliability_diagram
-from peephole.evaluation.html_page import escaped
+from peephole.markup import escaped
 
 VOID = {"meta", "br", "link", "input", "img", "hr"}
 HOSTILE = '<script>alert("x")</script><img src=x onerror=alert(1)>&amp;\'$title ${facts}'

@@ -10,7 +10,7 @@ from peephole.classifier.stages import Embedding, Linear, Pooling, Recurrent, St
 from peephole.classifier.strict_json import Json
 
 _LISTED = 12
-_STORED = {
+STORED = {
     "float32": "float32",
     "float16": "float16, biases as float32",
     "int8": "int8 with a float32 scale for each row, biases as float32",
@@ -49,19 +49,19 @@ def model_card(config: ModelConfig, *, name: str = "model") -> str:
         "",
         "## Model",
         "",
-        *(f"- {line}" for stage in config.stages if (line := _stage_line(stage))),
+        *(f"- {line}" for stage in config.stages if (line := stage_line(stage))),
         f"- temperature {config.temperature:.4g}",
-        f"- weights stored as {_STORED[config.storage]}",
-        f"- {_preprocessing_line(config)}",
+        f"- weights stored as {STORED[config.storage]}",
+        f"- {preprocessing_line(config)}",
         "",
         "## Data",
         "",
-        *(list(_facts(_with_counts(config.data))) or ["Nothing was recorded about the data or its licence."]),
-        *(["", "Development part:", "", *_facts(config.split)] if config.split else []),
+        *(list(facts(_with_counts(config.data))) or ["Nothing was recorded about the data or its licence."]),
+        *(["", "Development part:", "", *facts(config.split)] if config.split else []),
         "",
         "## Scores",
         "",
-        *(list(_facts(config.metrics)) or ["None were recorded."]),
+        *(list(facts(config.metrics)) or ["None were recorded."]),
         "",
         "## Limits",
         "",
@@ -75,7 +75,8 @@ def model_card(config: ModelConfig, *, name: str = "model") -> str:
     return "\n".join(lines) + "\n"
 
 
-def _stage_line(stage: Stage) -> str:
+def stage_line(stage: Stage) -> str:
+    """Return what a stage is, in a few words; nothing for one that only acts in training."""
     if isinstance(stage, Embedding):
         return f"embedding: {stage.vocabulary:,} tokens × {stage.dimension}"
     if isinstance(stage, Recurrent):
@@ -92,7 +93,8 @@ def _stage_line(stage: Stage) -> str:
     return ""
 
 
-def _preprocessing_line(config: ModelConfig) -> str:
+def preprocessing_line(config: ModelConfig) -> str:
+    """Return how texts are cut into tokens."""
     done = config.preprocessing
     cutting = {"bpe": "byte-level byte-pair encoding", "word": "words"}[done.tokenizer]
     line = f"tokens: {cutting}, {'lower case' if done.lowercase else 'case kept'}"
@@ -117,13 +119,14 @@ def _counts(value: Json) -> Json:
     return value
 
 
-def _facts(value: Mapping[str, Json], indent: str = "") -> Iterator[str]:
+def facts(value: Mapping[str, Json], indent: str = "") -> Iterator[str]:
+    """Yield the fields of a JSON object as lines of a Markdown list, those of objects in it indented."""
     for name, item in value.items():
         spoken = name.replace("_", " ")
         if isinstance(item, list) and any(isinstance(part, dict) for part in item):
             item = {str(number): part for number, part in enumerate(item, 1)}
         if isinstance(item, dict):
-            lines = list(_facts(item, indent + "  "))
+            lines = list(facts(item, indent + "  "))
             yield from [f"{indent}- {spoken}:", *lines] if lines else []
         elif item != []:
             parts = item if isinstance(item, list) else [item]

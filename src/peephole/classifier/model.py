@@ -267,6 +267,12 @@ class Classifier:
             self.tensors,
         )
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows: what the model is made of, its scores, and what runs it."""
+        from peephole.classifier.display import classifier_html  # which is made of classifiers
+
+        return classifier_html(self)
+
     def __repr__(self) -> str:
         cells = ", ".join(
             f"{stage.cell} {stage.hidden_size}" for stage in self.config.stages if stage.kind == "recurrent"

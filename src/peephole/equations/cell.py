@@ -127,6 +127,21 @@ class Cell:
     def __hash__(self) -> int:
         return hash((type(self), tuple(self.options.items())))
 
+    def _repr_latex_(self) -> str | None:
+        """The equations, for a notebook; None where they cannot be read, so that it shows the name."""
+        from peephole.equations.emit_latex import emit_latex
+        from peephole.errors import EquationError
+
+        try:
+            return f"$$\n{emit_latex(self)}\n$$"
+        except EquationError:
+            return None
+
+    def _repr_markdown_(self) -> str | None:
+        """The same below the cell's name."""
+        equations = self._repr_latex_()
+        return None if equations is None else f"`{self!r}`\n\n{equations}"
+
     def __repr__(self) -> str:
         options = ", ".join(f"{name}={value!r}" for name, value in self.options.items())
         return f"{type(self).__name__}({options})"

@@ -93,6 +93,18 @@ class Evaluation:
     confusion: tuple[tuple[int, ...], ...]
     by_length: tuple[LengthBin, ...] | None
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        from peephole.evaluation.display import evaluation_html  # which is made of evaluations
+
+        return evaluation_html(self)
+
+    def __repr__(self) -> str:
+        return (
+            f"Evaluation(n={self.n}, correct={self.correct}, accuracy={self.accuracy:.4f} "
+            f"({self.interval.low:.4f} to {self.interval.high:.4f}), macro_f1={self.macro_f1:.4f}, classes={len(self.names)})"
+        )
+
     @property
     def largest_class(self) -> ClassScores:
         """The class that most texts have; the first of several."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import html
 import importlib.resources
 import string
 from collections.abc import Iterable, Mapping, Sequence
+
+from peephole.markup import escaped
 
 
 def html_page(package: str, template: str, parts: Mapping[str, str]) -> str:
@@ -19,18 +20,6 @@ def html_page(package: str, template: str, parts: Mapping[str, str]) -> str:
     style = importlib.resources.files("peephole.evaluation").joinpath("page.css").read_text("utf-8")
     page = importlib.resources.files(package).joinpath(template).read_text("utf-8")
     return string.Template(page).substitute(parts, style=style)
-
-
-def escaped(text: str) -> str:
-    """Return `text` for HTML, inside an element or a quoted attribute.
-
-    Characters that HTML forbids or that would reach beyond their place (controls, lone surrogates, marks that
-    turn the reading direction) become ``�``.
-
-    >>> escaped('<b onclick="x">&')
-    '&lt;b onclick=&quot;x&quot;&gt;&amp;'
-    """
-    return html.escape("".join("�" if _forbidden(mark) else mark for mark in text), quote=True)
 
 
 def cards(rows: Iterable[tuple[str, str, str]]) -> str:
@@ -62,16 +51,4 @@ def figure_section(title: str, svg: str, caption: str) -> str:
     return (
         f'<section class="figure"><h2>{escaped(title)}</h2><figure>{drawing}'
         f"<figcaption>{escaped(caption)}</figcaption></figure></section>"
-    )
-
-
-def _forbidden(mark: str) -> bool:
-    code = ord(mark)
-    return (
-        (code < 0x20 and mark not in "\t\n")
-        or 0x7F <= code <= 0x9F
-        or 0xD800 <= code <= 0xDFFF
-        or 0x202A <= code <= 0x202E
-        or 0x2066 <= code <= 0x2069
-        or code & 0xFFFE == 0xFFFE
     )

@@ -22,9 +22,10 @@ from peephole.evaluation.figures import (
     length_diagram,
     reliability_diagram,
 )
-from peephole.evaluation.html_page import cards, definitions, escaped, figure_section, html_page, notes_list
+from peephole.evaluation.html_page import cards, definitions, figure_section, html_page, notes_list
 from peephole.evaluation.wording import headline, percent
 from peephole.files import replacing
+from peephole.markup import escaped
 
 _HEAD, _TAIL = 480, 180  # characters of a long misjudged text that are shown, from its two ends
 _MANY = 7  # from so many classes on the matrix turns its column names and leaves the shares out

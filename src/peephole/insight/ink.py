@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 _RESET = "\x1b[0m"
 # From grey to the colour of a side, all of one lightness, under white letters: they look alike on a light and on a dark screen.
-_SIDES = {"a": (24, 104, 190), "b": (196, 84, 8)}
+SIDES = {"a": (24, 104, 190), "b": (196, 84, 8)}
 _GREY = (104, 106, 112)
 GATE = (52, 144, 152)
 _LEVELS = (0, 95, 135, 175, 215, 255)  # of the cube of 216 colours
@@ -34,7 +34,7 @@ def painted(text: str, side: str | None, size: float, style: Style) -> str:
     """Return a text on the colour of a side, ``"a"`` or ``"b"``: grey for size 0, full for 1; without either, as it is."""
     if not style.colours or side is None:
         return text
-    colour = [round(low + (high - low) * size) for low, high in zip(_GREY, _SIDES[side], strict=True)]
+    colour = [round(low + (high - low) * size) for low, high in zip(_GREY, SIDES[side], strict=True)]
     return f"\x1b[{_code(38, (255, 255, 255), style)};{_code(48, colour, style)}m{text}{_RESET}"
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from peephole.insight.ink import BARS, GATE, Style, bar, inked, painted
-from peephole.insight.page.schema import Caption, Numbers, PageData, TrackItem, WordItem
+from peephole.insight.page.digest import largest_score, said, side_of, side_towards, word_mean
+from peephole.insight.page.schema import Numbers, PageData, TrackItem, WordItem
 from peephole.insight.page.wording import percent
 from peephole.insight.visible import cells, fitted, is_mirrored
 
@@ -56,7 +57,7 @@ def table_text(data: PageData) -> str:
     for word in data["words"]:
         score = [f"{word['score'] or 0.0:+.4f}"] if push else []
         lines.append(
-            "\t".join([word["text"], *score, *(f"{_mean(numbers, word):.4f}" for _, numbers in columns)])
+            "\t".join([word["text"], *score, *(f"{word_mean(numbers, word):.4f}" for _, numbers in columns)])
         )
     lines += ["", *(sentence for sentence in _sentences(data))]
     return "\n".join(lines).rstrip() + "\n"
@@ -69,7 +70,7 @@ def _verdict(data: PageData, style: Style) -> Iterator[str]:
     (label, share), *others = data["verdict"]["probabilities"]
     rest = ", ".join(f"{other} {percent(own)}" for other, own in others[:5])
     head = f"{label}  {percent(share)}"
-    side = _side_of(data, label)
+    side = side_of(data, label)
     shown = painted(f" {head} ", side, 1.0, style) if side and style.colours else head
     yield shown + (f"   {rest}" if rest else "")
 
@@ -83,7 +84,7 @@ def _rows(data: PageData, style: Style) -> Iterator[str]:
         yield (" " * margin + "".join(_spaced(data, word, room, style) for word in line)).rstrip()
         for name, numbers in strips:
             bars = "".join(
-                _gap(word) + bar(_mean(numbers, word), style) * _width(word, room) for word in line
+                _gap(word) + bar(word_mean(numbers, word), style) * _width(word, room) for word in line
             )
             yield name.ljust(margin) + inked(bars, GATE, style)
         yield ""
@@ -94,7 +95,7 @@ def _stacked(data: PageData, style: Style) -> Iterator[str]:
     columns = [numbers for _, numbers in _columns(data, _shown(data), gates_only=True)]
     for word in data["words"]:
         score = f"{word['score'] or 0.0:+6.2f} " if data["push"] else ""
-        bars = "".join(bar(_mean(numbers, word), style) for numbers in columns)
+        bars = "".join(bar(word_mean(numbers, word), style) for numbers in columns)
         text = fitted(word["text"], max(style.width - len(score) - len(bars) - 1, 4))
         yield f"{score}{bars} {_shaded(data, word, text, style)}"
 
@@ -156,7 +157,7 @@ def _push_strips(data: PageData, style: Style) -> list[tuple[str, Numbers]]:
     push, words = data["push"], data["words"]
     if push is None or style.colours:
         return []
-    largest = _largest(data)
+    largest = largest_score(data)
     up: Numbers = [0.0] * len(data["tokens"])
     down: Numbers = [0.0] * len(data["tokens"])
     for word in words:
@@ -194,14 +195,9 @@ def _sentences(data: PageData) -> Iterator[str]:
     captions.append(("", data["captions"].get("trust", [])))
     for mark, caption in captions:
         if caption:
-            yield mark + _said(caption, data["words"])
+            yield mark + said(caption, data["words"])
     if not data["tracks"]:
         yield from data["notes"]
-
-
-def _said(caption: Caption, words: Sequence[WordItem]) -> str:
-    parts = [part if isinstance(part, str) else f"“{fitted(words[part]['text'], 40)}”" for part in caption]
-    return "".join(parts).replace("““", "“").replace("””", "”").replace("” “", " ").replace("”“", "")
 
 
 def _wrapped(sentence: str, width: int) -> Iterator[str]:
@@ -220,25 +216,9 @@ def _wrapped(sentence: str, width: int) -> Iterator[str]:
     yield line
 
 
-def _mean(numbers: Numbers, word: WordItem) -> float:
-    own = numbers[word["first"] : word["end"]]
-    return sum(number or 0.0 for number in own) / max(len(own), 1)
-
-
-def _largest(data: PageData) -> float:
-    return max((abs(word["score"] or 0.0) for word in data["words"] if not word["gap"]), default=0.0) or 1.0
-
-
-def _side_of(data: PageData, label: str) -> str | None:
-    push = data["push"]
-    if push is None or label not in (push["target"], push["against"]):
-        return None
-    return push["up"] if label == push["target"] else "b" if push["up"] == "a" else "a"
-
-
 def _shaded(data: PageData, word: WordItem, text: str, style: Style) -> str:
     push, score = data["push"], word["score"] or 0.0
-    size = min(abs(score) / _largest(data), 1.0)
+    size = min(abs(score) / largest_score(data), 1.0)
     if push is None or word["gap"] or size < _FAINT:
         return text
-    return painted(text, push["up"] if score > 0 else "b" if push["up"] == "a" else "a", size, style)
+    return painted(text, side_towards(push, score), size, style)

@@ -102,13 +102,11 @@ class Trace(Mapping[str, Array]):
     def __len__(self) -> int:
         return len(self.names)
 
-    def _repr_html_(self) -> str | None:
-        """The page of one text or sequence, for a notebook; None, for a batch, lets it show the text."""
-        if not self.single:
-            return None
-        from peephole.insight.page import notebook_html, page_data  # which is made of traces
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the gates of one text or sequence, or a table of the values of a batch."""
+        from peephole.insight.page import batch_html, still  # which are made of traces
 
-        return notebook_html(page_data(self))
+        return still(self) if self.single else batch_html(self)
 
     def __repr__(self) -> str:
         steps = f"{len(self.sequences.batch_sizes)} steps" + (

@@ -10,9 +10,7 @@ import re
 
 import pytest
 
-from peephole.insight import trace
-from peephole.insight.explanations import explain
-from peephole.insight.page import explained_page, notebook_html, page_data, page_html
+from peephole.insight.page import explained_page, notebook_html, page_html
 from peephole.insight.visible import visible
 from support.small_models import small_classifier
 
@@ -143,14 +141,6 @@ def test_a_notebook_gets_the_page_in_a_frame_that_reaches_nothing() -> None:
     (attributes,) = frame.attributes["iframe"]
     assert attributes["srcdoc"] == page
     assert (attributes["sandbox"], attributes["height"]) == ("allow-scripts", "300")
-
-
-def test_traces_and_explanations_show_themselves_in_a_notebook() -> None:
-    model = small_classifier()
-    traced, found = trace(model, "good film"), explain(model, "good film")
-    assert traced._repr_html_() == notebook_html(page_data(traced))
-    assert found._repr_html_() == notebook_html(page_data(None, found))
-    assert trace(model, ["good", "film"])._repr_html_() is None
 
 
 @pytest.mark.parametrize(

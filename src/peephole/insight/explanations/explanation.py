@@ -76,10 +76,10 @@ class Explanation:
         }
 
     def _repr_html_(self) -> str:
-        """The page of the explanation, for a notebook: the words, the phrases and how far they can be trusted."""
-        from peephole.insight.page import notebook_html, page_data  # which is made of explanations
+        """What a notebook shows: the words, the phrases and how far they can be trusted."""
+        from peephole.insight.page import still  # which is made of explanations
 
-        return notebook_html(page_data(None, self))
+        return still(None, self)
 
     def __repr__(self) -> str:
         words = ", ".join(f"{word!r} {score:+.2f}" for word, score in self.top(5))

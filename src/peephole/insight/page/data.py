@@ -14,6 +14,7 @@ from peephole.insight.highway import TrackGradients, highway
 from peephole.insight.page import captions, track_captions
 from peephole.insight.page.columns import Columns, Place, columns_of, places_of
 from peephole.insight.page.explained import phrases_of, push_of, trust_of
+from peephole.insight.page.limits import PAGE, Limits
 from peephole.insight.page.packing import short
 from peephole.insight.page.schema import VERSION, Model, PageData, TrackItem, Verdict, WordItem
 from peephole.insight.page.tracks import track_item
@@ -21,9 +22,6 @@ from peephole.insight.page.wording import percent
 from peephole.insight.trace import Trace, TracedText
 from peephole.insight.visible import visible
 
-# Characters of base64 that the values of all tracks may take together: enough for every unit of the model in the package on 60
-# words within a page of 400 KB, and for its every unit on 450; a page is never much larger than the last of them.
-_LEAST, _FOR_EACH_WORD, _MOST = 270_000, 4_600, 1_500_000
 _ARRAYS = 6  # of a track: three gates, the state, and what was put on and is left
 _WORD = 120  # characters of a word that are shown
 
@@ -34,6 +32,7 @@ def page_data(
     *,
     title: str | None = None,
     untraced: str = "",
+    limits: Limits = PAGE,
 ) -> PageData:
     """Return everything that a page shows of a text, as a JSON document.
 
@@ -42,6 +41,7 @@ def page_data(
         explanation: of the same text; without it, what its words do to the verdict is not shown.
         title: of the page; by default, made of the verdict.
         untraced: where there is no trace, why, for a note on the page.
+        limits: what it may hold of a long text.
 
     Raises:
         OptionError: both are missing, the trace is of a batch, or the two are of different texts.
@@ -56,7 +56,8 @@ def page_data(
     """
     text = _text(trace, explanation)
     columns = columns_of(
-        int(trace.sequences.lengths[0]) if trace is not None else len(text.tokens) if text else 0
+        int(trace.sequences.lengths[0]) if trace is not None else len(text.tokens) if text else 0,
+        limits.steps,
     )
     own = _steps_as_words(columns) if text is None else text.words
     places = places_of(own, columns)
@@ -74,7 +75,7 @@ def page_data(
         "words_total": len(own),
         "words": words,
         "push": push,
-        "tracks": [] if trace is None else _tracks(trace, columns, explanation, len(own)),
+        "tracks": [] if trace is None else _tracks(trace, columns, explanation, limits.characters(len(own))),
         "phrases": [] if explanation is None else phrases_of(explanation, places),
         "trust": None if explanation is None else trust_of(explanation),
         "notes": [],
@@ -169,11 +170,10 @@ def _between(text: str, own: Sequence[Word], place: Place) -> str:
     return "\n" if "\n" in between else " " if between else ""
 
 
-def _tracks(trace: Trace, columns: Columns, explanation: Explanation | None, words: int) -> list[TrackItem]:
+def _tracks(trace: Trace, columns: Columns, explanation: Explanation | None, allowed: int) -> list[TrackItem]:
     found = _belts(trace)
     gradients = _gradients(trace, explanation)
     tracks = trace.network.tracks
-    allowed = min(_MOST, max(_LEAST, _FOR_EACH_WORD * words))
     most_units = allowed * 3 // 4 // (_ARRAYS * len(tracks) * max(columns.count, 1))
     return [
         track_item(trace, track, found.get(name), gradients.get(name), columns, max(most_units, 1))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 
-from peephole.evaluation.html_page import cards, definitions, escaped, figure_section, html_page, notes_list
+from peephole.evaluation.html_page import cards, definitions, figure_section, html_page, notes_list
 from peephole.evaluation.wording import percent
+from peephole.markup import escaped
 from peephole.studies.bench.table import number
 from peephole.studies.compare import figures
 from peephole.studies.compare.page_facts import facts, meanings

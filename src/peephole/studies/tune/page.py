@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from peephole.evaluation.html_page import cards, definitions, escaped, figure_section, html_page, notes_list
+from peephole.evaluation.html_page import cards, definitions, figure_section, html_page, notes_list
 from peephole.evaluation.wording import MISSING, percent
+from peephole.markup import escaped
 from peephole.studies.bench.table import Table
 from peephole.studies.tune import figures
 from peephole.studies.tune.figures import Document

@@ -244,3 +244,20 @@ def test_brackets_grow_around_fractions_and_numbers_keep_their_digits() -> None:
         r"\tanh\left(\frac{\mathbf{h}_{t-1}}{\mathbf{h}_{t-1} - (-0.123456789)}\right)"
         r" - 1.5 \cdot 10^{-7} \cdot (\mathbf{W}_a \mathbf{x}_t + \mathbf{b}_a) \cdot (-2)"
     )
+
+
+def test_a_cell_shows_its_equations_in_a_notebook() -> None:
+    cell = cells.GRU("before")
+    assert cell._repr_latex_() == f"$$\n{emit_latex(cell)}\n$$"
+    assert cell._repr_markdown_() == f"`GRU(reset='before')`\n\n{cell._repr_latex_()}"
+
+
+def test_a_cell_that_cannot_be_read_shows_its_name_alone() -> None:
+    class Strange(Cell):
+        gates, states = ("a",), ("h",)
+
+        def step(self, pre, prev):
+            return Step(h=tanh(pre.a), x=prev.nothing)
+
+    assert Strange()._repr_latex_() is None
+    assert Strange()._repr_markdown_() is None

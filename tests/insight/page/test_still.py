@@ -38,7 +38,7 @@ ATTRIBUTES = {
     "style", "title", "dir", "colspan", "rowspan", "scope", "src", "alt", "width", "height", "role", "aria-label", "fill",
     "stroke", "stroke-width", "stroke-opacity",
     "stroke-dasharray", "points", "x", "y", "x1", "x2", "y1", "y2", "text-anchor", "font-size",
-    "fill-opacity",
+    "fill-opacity", "align",
 }  # fmt: skip
 
 

@@ -44,6 +44,7 @@ def phrases_html(data: PageData) -> str:
             style=f"{_CELL}background:{colour}",
             colspan=phrase["end"] - phrase["first"],
             rowspan=tall,
+            align="center",  # where styles are stripped
         )
 
     top = max(phrase["level"] for phrase in phrases)

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from support.models import word_counter
 
@@ -58,7 +59,7 @@ run.fit = fit
 Path.open = watched
 recipe = Recipe.from_json(json.loads(sys.argv[4]))
 request = TrainRequest(
-    sources=(sys.argv[1],), output=Path(sys.argv[2]), recipe=recipe, cpu=True, resume="--resume" in sys.argv,
+    sources=(sys.argv[1],), output=Path(sys.argv[2]), recipe=recipe, cpu="CPU" in os.environ, resume="--resume" in sys.argv,
     teachers=tuple(json.loads(os.environ.get("TEACHERS", "[]"))),
     unlabelled=tuple(json.loads(os.environ.get("UNLABELLED", "[]"))),
     checkpoint_steps=5, time_budget=float(os.environ["BUDGET"]) if "BUDGET" in os.environ else None,
@@ -80,6 +81,7 @@ def launch(
     budget: float | None = None,
     teachers: tuple[Path, ...] = (),
     unlabelled: tuple[Path, ...] = (),
+    cpu: bool = True,
 ) -> list[dict]:
     program, logs = tmp_path / "program.py", tmp_path / f"logs {name} {len(more)}"
     program.write_text(PROGRAM)
@@ -90,6 +92,8 @@ def launch(
         str(program), str(corpus), str(tmp_path / name), str(logs), json.dumps(recipe.to_json()), *more,
     ]  # fmt: skip
     environment = os.environ | {"OMP_NUM_THREADS": "1"} | ({} if budget is None else {"BUDGET": str(budget)})
+    if cpu:
+        environment["CPU"] = "1"
     environment["TEACHERS"] = json.dumps([str(path) for path in teachers])
     environment["UNLABELLED"] = json.dumps([str(path) for path in unlabelled])
     with subprocess.Popen(
@@ -106,8 +110,11 @@ def launch(
 
 
 @pytest.mark.slow
-def test_two_processes(tmp_path, corpus, tiny) -> None:
-    first, second = launch(tmp_path, corpus, tiny, "model")
+@pytest.mark.parametrize("cpu", [True, False], ids=["told", "found"])
+def test_two_processes(tmp_path, corpus, tiny, cpu: bool) -> None:
+    if not cpu and torch.cuda.is_available():
+        pytest.skip("there is a GPU, and one process on each would be wanted")
+    first, second = launch(tmp_path, corpus, tiny, "model", cpu=cpu)
     steps = len(first["seen"])
     assert steps == len(second["seen"])
     per_pass = steps // 3

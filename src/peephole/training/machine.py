@@ -19,6 +19,16 @@ from peephole.errors import OptionError, require
 T = TypeVar("T")
 
 
+def _has_gpu() -> bool:
+    """Whether torch sees anything faster than a processor."""
+    xpu = getattr(torch, "xpu", None)
+    return (
+        torch.cuda.is_available()
+        or torch.backends.mps.is_available()
+        or (xpu is not None and xpu.is_available())
+    )
+
+
 class Machine:
     """What a run is executed on. With several processes each has one, and they must call it in step.
 
@@ -45,7 +55,9 @@ class Machine:
             # which aborts the process. Imported before there is a group, it keeps none.
             importlib.import_module("torch.distributed.nn.functional")
         try:
-            self.accelerator: Any = accelerate.Accelerator(mixed_precision=precision, cpu=cpu)
+            # Unless told that there is no GPU, it looks for processes on GPUs alone: each would believe itself the only one.
+            no_gpu = cpu or not _has_gpu()
+            self.accelerator: Any = accelerate.Accelerator(mixed_precision=precision, cpu=no_gpu)
         except ValueError as error:
             raise OptionError(
                 f"train: precision {precision!r}, cpu={cpu} cannot be had; accelerate says: {error}",

@@ -55,7 +55,7 @@ def cells_page() -> str:
             emit_latex(cell),
             "```",
             "",
-            "```",
+            "```text",
             *listed,
             "```",
             "",

@@ -5,12 +5,17 @@ from __future__ import annotations
 import datetime
 import logging
 import sys
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from peephole.files import json_line
 
 NAME = "peephole.serve"
 _OURS = (NAME, "uvicorn", "uvicorn.error", "asyncio")
+
+if TYPE_CHECKING:
+    _Handler = logging.StreamHandler[TextIO]
+else:
+    _Handler = logging.StreamHandler  # generic for type checkers alone before Python 3.11
 
 
 class JsonFormatter(logging.Formatter):
@@ -30,7 +35,7 @@ class JsonFormatter(logging.Formatter):
         return json_line(line)
 
 
-class _LostLines(logging.StreamHandler[TextIO]):
+class _LostLines(_Handler):
     """A line that cannot be written, since a disk is full or nobody reads, is lost; the server goes on."""
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 (logging's own name)

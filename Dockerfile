@@ -3,7 +3,10 @@ FROM python:3.12-slim AS build
 RUN apt-get update && apt-get install -y --no-install-recommends g++ && rm -rf /var/lib/apt/lists/*
 WORKDIR /source
 COPY . .
-RUN python -m venv /opt/peephole && /opt/peephole/bin/pip install --no-cache-dir -c constraints.txt ".[serve]"
+# There is no git in here: docker build --build-arg VERSION=0.2.0 …; without it the version is that of no release.
+ARG VERSION
+RUN if [ -n "$VERSION" ]; then export SETUPTOOLS_SCM_PRETEND_VERSION_FOR_PEEPHOLE="${VERSION#v}"; fi; \
+    python -m venv /opt/peephole && /opt/peephole/bin/pip install --no-cache-dir -c constraints.txt ".[serve]"
 
 FROM python:3.12-slim
 COPY --from=build /opt/peephole /opt/peephole

@@ -7,7 +7,7 @@ model there. Installed size is that of all files of its site-packages, compiled 
 fetched. Then all are asked in turn, round after round, each time in a fresh process without a network to ask: the median counts.
 A first round is left out: it warms the file cache. A label that is none, or is wrong where it is known, is an error and no time.
 
-Needs the packages of `peephole[dev]`, and pip's index for the installations. Takes some 10 GB at the same time, which are removed.
+Needs the packages of `peephole[dev]`, and pip's index for the installations. Takes some 10 GB, which are removed.
 """
 
 from __future__ import annotations
@@ -51,7 +51,9 @@ class Installed:
         fetched = work / "fetched"
         constraints = ["-c", str(ROOT / "constraints.txt")]
         pip("wheel", "-q", *constraints, "-w", str(fetched), *wanted)
-        pip("--python", str(self.python), "install", "-q", "--no-index", "--find-links", str(fetched), *wanted)
+        pip(
+            "--python", str(self.python), "install", "-q", "--no-index", "--find-links", str(fetched), *wanted
+        )
         self.download_bytes = folder_size(fetched)
         shutil.rmtree(fetched)
         self.packages = len(list(self.site_packages.glob("*.dist-info")))
@@ -107,7 +109,9 @@ class Installed:
         last = (printed.strip().split("\n") or [""])[-1].split()
         found = last[0] if last else ""
         if found not in LABELS or (self.contender.right and found != "positive"):
-            raise SystemExit(f"{self.contender.name}: {SENTENCE!r} must get a right label; got {printed[-200:]!r}")
+            raise SystemExit(
+                f"{self.contender.name}: {SENTENCE!r} must get a right label; got {printed[-200:]!r}"
+            )
         return found
 
 

@@ -156,10 +156,7 @@ _TORCH = Contender(
     "for part, state in zip((embedding, lstm, head), torch.load('model.pt', weights_only=True)): part.load_state_dict(state)\n"
     "with torch.inference_mode(): scores = head(lstm(embedding(ids))[0].amax(1))[0]\n"
     "print(['negative', 'positive'][int(scores.argmax())])",
-    "import torch\n"
-    + _TRAINING
-    + _TOKENIZER
-    + "tokenizer.save('tokenizer.json')\n"
+    "import torch\n" + _TRAINING + _TOKENIZER + "tokenizer.save('tokenizer.json')\n"
     "parts = (torch.nn.Embedding(16000, 128), torch.nn.LSTM(128, 192, bidirectional=True), torch.nn.Linear(384, 2))\n"
     "torch.save([part.state_dict() for part in parts], 'model.pt')",
     right=False,

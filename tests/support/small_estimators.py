@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn.utils.validation import validate_data
 
 from peephole.sklearn import TextClassifier
 
@@ -30,6 +29,10 @@ class NumbersAsTexts(TextClassifier):
     """
 
     def _texts(self, texts: Any, where: str) -> list[str]:
+        from sklearn.utils.validation import (
+            validate_data,
+        )  # since scikit-learn 1.6, like the checks that need it
+
         table = validate_data(self, texts, reset=where.endswith(".fit"))
         return [" ".join(f"{column}x{value:.3f}" for column, value in enumerate(row)) for row in table]
 

@@ -201,7 +201,11 @@ def _default(field: dataclasses.Field[Any]) -> Any:
 
 # Of what a file may leave out. It does not say who wrote it if it does not say so; to look our version up takes as long as NumPy.
 _DEFAULTS = {
-    **{field.name: _default(field) for field in dataclasses.fields(ModelConfig)[2:] if field.name != "library"},
+    **{
+        field.name: _default(field)
+        for field in dataclasses.fields(ModelConfig)[2:]
+        if field.name != "library"
+    },
     "library": "",
 }
 

@@ -1,6 +1,6 @@
 """What it takes until one sentence has its label: disk, the import, and a process from its start to the answer.
 
-    python benchmarks/footprint.py [--rounds 9] [--wheel FILE] [--only NAME …] [--work FOLDER] --json benchmarks/results/footprint.json
+    python benchmarks/footprint.py [--rounds 9] [--wheel FILE] [--only NAME …] --json benchmarks/results/footprint.json
 
 Each contender of `footprint_contenders.py` is installed into an environment of its own that holds nothing else, and makes its
 model there. Installed size is that of all files of its site-packages, compiled Python included; download size, that of what pip

@@ -199,7 +199,7 @@ def _default(field: dataclasses.Field[Any]) -> Any:
     return field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
 
 
-# Of what a file may leave out. It does not say who wrote it if it does not say so; to look our version up takes as long as NumPy.
+# Of what a file may leave out. It does not say who wrote it if it does not say so; to look our version up takes 14 ms.
 _DEFAULTS = {
     **{
         field.name: _default(field)

@@ -104,7 +104,9 @@ def test_the_models_lie_where_the_build_takes_files_from():
     root = Path(__file__).resolve().parents[2]
     settings = (root / "pyproject.toml").read_text()
     assert 'wheel.packages = ["src/peephole"]' in settings
-    assert "exclude" not in settings.partition("[tool.scikit-build]")[2].partition("\n[")[0]
+    build = settings.partition("[tool.scikit-build]")[2].partition("\n[")[0]
+    assert "wheel.exclude" not in build
+    assert '"/src/peephole/**"' in build.partition("sdist.include = [")[2].partition("\n]")[0]
     for name in ("model.safetensors", "config.json", "tokenizer.json", "README.md"):
         path = Path("src/peephole/models/reviews") / name
         for line in (root / ".gitignore").read_text().split():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 from collections.abc import Iterable, Sequence
@@ -116,16 +115,30 @@ def write_errors(
                 file.write(line.translate(_LINE_ENDS) + "\n")
                 written += 1
         else:
-            # Texts always in quotes: left to itself, the csv module forgets them around a lone carriage return.
-            table = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
-            table.writerow(columns)
+            file.write(_csv_line(columns))
             for mistake in mistakes:
                 cells = (getattr(mistake, column) for column in columns)
-                table.writerow(
-                    defused(cell) if isinstance(cell, str) else round(float(cell), 6) for cell in cells
+                file.write(
+                    _csv_line(
+                        defused(cell) if isinstance(cell, str) else round(float(cell), 6) for cell in cells
+                    )
                 )
                 written += 1
     return written
+
+
+def _csv_line(cells: Iterable[str | float]) -> str:
+    """Return cells as a line, texts always in quotes.
+
+    The csv module forgets those around a lone carriage return, and writes no NUL before Python 3.11.
+
+    >>> _csv_line(['a "b",', "", 0.5])
+    '"a ""b"",","",0.5\\n'
+    """
+    quoted = (
+        f'"{cell.replace(chr(34), chr(34) * 2)}"' if isinstance(cell, str) else repr(cell) for cell in cells
+    )
+    return ",".join(quoted) + "\n"
 
 
 def check_errors_path(path: str | os.PathLike[str]) -> None:

@@ -64,6 +64,7 @@ class Installed:
         if "onnxruntime" in contender.packages:
             write_encoder(self.folder / "model.onnx")
         self.model_bytes = folder_size(self.folder)
+        self.label(self.run(contender.predict, SENTENCE))
 
     @property
     def site_packages(self) -> Path:

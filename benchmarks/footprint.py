@@ -216,7 +216,8 @@ def main() -> None:
                 entries.append(Installed(contender, work / str(number), wheel.resolve()))
             except (subprocess.CalledProcessError, SystemExit) as error:
                 print(f"  left out: {error}", file=sys.stderr)
-                failed.append({"name": contender.name, "packages": " ".join(contender.packages)})
+                reason = (str(error).strip().split("\n") or [""])[-1]
+                failed.append({"name": contender.name, "reason": reason[:200]})
         contenders = measure(entries, options.rounds)
     document = {
         "command": command_line("benchmarks/footprint.py"),

@@ -55,7 +55,12 @@ def block(document: dict[str, Any]) -> str:
     lines = [table(document).markdown(), ""]
     lines += [f"- {one['name']}: {_versions(one)}" for one in rows]
     if document["left_out"]:
-        lines.append(f"- Not installable here: {', '.join(one['packages'] for one in document['left_out'])}.")
+        named = "; ".join(
+            ": ".join(filter(None, (one["name"], one.get("reason")))) for one in document["left_out"]
+        )
+        lines.append(
+            f"- Neither size nor time, since it could not be installed or gave no label here: {named}"
+        )
     found = document["machine"]
     load = document["load_average"][0]
     lines += [

@@ -54,7 +54,7 @@ def test_in_cross_validation_with_object_arrays() -> None:
 @pytest.mark.parametrize("method", ["sigmoid", "isotonic"])
 def test_calibrated_anew(method) -> None:
     calibrated = CalibratedClassifierCV(SMALL, method=method, cv=2)
-    calibrated.fit(TEXTS, LABELS, sample_weight=np.ones(48))
+    calibrated.fit(TEXTS, np.array(LABELS), sample_weight=np.ones(48))
     np.testing.assert_allclose(calibrated.predict_proba(TEXTS).sum(axis=1), 1)
 
 

@@ -44,7 +44,7 @@ def entry(name: str, installed: int, **changes: Any) -> dict[str, Any]:
 def document(*entries: dict[str, Any]) -> dict[str, Any]:
     return {
         "contenders": list(entries),
-        "left_out": [{"name": "Gone", "packages": "gone"}],
+        "left_out": [{"name": "Gone", "reason": "Encountered NaN."}],
         "machine": {"cpu": "A processor", "cores": 2},
         "load_average": [3.14, 3, 3],
         "versions": {"python": "3.11.7"},
@@ -73,7 +73,10 @@ def test_an_import_that_took_less_than_nothing_took_none(parts: Any):
 
 def test_the_block_names_versions_what_is_left_out_the_machine_and_the_command(parts: Any):
     text = parts.footprint_tables.block(document(entry("one", 1, remark="small")))
-    assert "- one: one 1.0; small\n- Not installable here: gone.\n" in text
+    assert (
+        "- one: one 1.0; small\n- Neither size nor time, since it could not be installed or gave no label here: Gone: Encountered NaN.\n"
+        in text
+    )
     assert "Medians of 9 turns" in text
     assert "A processor, 2 cores" in text
     assert "load average 3.1" in text

@@ -73,11 +73,8 @@ def test_an_import_that_took_less_than_nothing_took_none(parts: Any):
 
 def test_the_block_names_versions_what_is_left_out_the_machine_and_the_command(parts: Any):
     text = parts.footprint_tables.block(document(entry("one", 1, remark="small")))
-    assert (
-        assert "- one: one 1.0; small\n- Neither size nor time" in text
-        assert "gave no label here: Gone: Encountered NaN.\n" in text
-        in text
-    )
+    assert "- one: one 1.0; small\n- Neither size nor time" in text
+    assert "gave no label here: Gone: Encountered NaN.\n" in text
     assert "Medians of 9 turns" in text
     assert "A processor, 2 cores" in text
     assert "load average 3.1" in text

@@ -128,12 +128,12 @@ def write_errors(
 
 
 def _csv_line(cells: Iterable[str | float]) -> str:
-    """Return cells as a line, texts always in quotes.
+    r"""Return cells as a line, texts always in quotes.
 
     The csv module forgets those around a lone carriage return, and writes no NUL before Python 3.11.
 
     >>> _csv_line(['a "b",', "", 0.5])
-    '"a ""b"",","",0.5\\n'
+    '"a ""b"",","",0.5\n'
     """
     quoted = (
         f'"{cell.replace(chr(34), chr(34) * 2)}"' if isinstance(cell, str) else repr(cell) for cell in cells

@@ -94,7 +94,7 @@ def test_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / ".hidden").touch()
     assert nearest_path("runs/fist") == " (did you mean 'runs/first'?)"
     assert nearest_path("runs/firsts.cvs") == " (did you mean 'runs/firsts.csv'?)"
-    assert nearest_path("runs/firsts.cvs", folders=True) == ""
+    assert nearest_path("runs/firsts.cvs", folders=True) == " (did you mean 'runs/first'?)"
     assert nearest_path("run/first") == " (did you mean 'runs/first'?)"
     assert nearest_path("run/second") == ""
     assert nearest_path(tmp_path / "rums") == f" (did you mean {str(tmp_path / 'runs')!r}?)"

@@ -31,15 +31,21 @@ def test_options_have_the_last_word_over_a_file(tmp_path: Path) -> None:
     file.write_text(json.dumps({"hidden_size": 32, "seed": 9}))
     recipe = _recipe(
         Recipe,
-        file,
-        {**NONE_GIVEN, "seed": 3, "pooling": "max,last", "cell_options": ["reset=before"], "cell": "gru"},
+        {
+            "recipe_file": file,
+            **NONE_GIVEN,
+            "seed": 3,
+            "pooling": "max,last",
+            "cell_options": ["reset=before"],
+            "cell": "gru",
+        },
     )
     assert (recipe.hidden_size, recipe.seed, recipe.pooling) == (32, 3, ("max", "last"))
     assert recipe.cell_options == {"reset": "before"}
 
 
 def test_no_option_is_the_default_recipe() -> None:
-    assert _recipe(Recipe, None, NONE_GIVEN) == Recipe()
+    assert _recipe(Recipe, {"recipe_file": None, **NONE_GIVEN}) == Recipe()
 
 
 def test_a_recipe_file_is_checked(tmp_path: Path) -> None:
@@ -51,7 +57,7 @@ def test_a_recipe_file_is_checked(tmp_path: Path) -> None:
     ]:
         file.write_text(content)
         with pytest.raises(OptionError, match=words):
-            _recipe(Recipe, file, NONE_GIVEN)
+            _recipe(Recipe, {"recipe_file": file, **NONE_GIVEN})
 
 
 def test_spans_of_time() -> None:

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from peephole.errors import OptionError
+from peephole.studies.listening import Listener
 from peephole.studies.tune.page import notes, page, table
-from peephole.studies.tune.plan import Listener, Plan
+from peephole.studies.tune.plan import Plan
 from peephole.studies.tune.space import SPACE, Dimension, first_trial, space_of
 from peephole.studies.tune.study import Trials
 from peephole.studies.tune.trial import best_of

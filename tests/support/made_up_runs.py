@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from peephole.studies.compare.comparison import Listener, Plan
+from peephole.studies.compare.comparison import Plan
 from peephole.studies.compare.contenders import Contender, choose
 from peephole.studies.compare.study import Cost, Stopped
 from peephole.studies.compare.task_study import TaskStudy
+from peephole.studies.listening import Listener
 from support.echo_task import ECHO
 
 
@@ -62,14 +63,14 @@ class Told(Listener):
     def __init__(self) -> None:
         self.lines: list[str] = []
 
-    def begin(self, done: int, total: int, what: str) -> None:
-        self.lines.append(f"{done}/{total} {what}")
+    def begin(self, done: int, total: int, words: str) -> None:
+        self.lines.append(f"{done}/{total} {words}")
 
     def hear(self, words: str) -> None:
         self.lines.append(words)
 
-    def finish(self, what: str, words: str) -> None:
-        self.lines.append(f"{what}: {words}")
+    def finish(self, words: str) -> None:
+        self.lines.append(words)
 
 
 def plan(folder: Path, **changes: Any) -> Plan:

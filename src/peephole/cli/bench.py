@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import shlex
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from peephole.cli import completion, output
+from peephole.cli import completion
 from peephole.cli.guard import say
+from peephole.cli.study import listed, show_table, typed
 from peephole.errors import OptionError, require
 
 if TYPE_CHECKING:
@@ -113,29 +112,13 @@ def bench(
         if everything
         else suite.chosen(
             names or _SHOWN_BY_DEFAULT,
-            _listed(cells) or ["lstm", "gru", "rnn"],
-            _listed(rival) or ["torch"],
-            _listed(dtype) or ["float32"],
+            listed(cells) or ["lstm", "gru", "rnn"],
+            listed(rival) or ["torch"],
+            listed(dtype) or ["float32"],
             threads or suite.default_threads(),
         )
     )
-    run(chosen, seconds=seconds, command=_command(), listener=_listener(json_file))
-
-
-def _listed(given: list[str] | None) -> list[str]:
-    """Flatten ``--cells lstm,gru --cells rnn``."""
-    return [part.strip() for text in given or [] for part in text.split(",") if part.strip()]
-
-
-def _command() -> str:
-    """What was typed, without where the results go: that is nothing of theirs."""
-    words, kept = iter(sys.argv[1:]), ["peephole"]
-    for word in words:
-        if word == "--json":
-            next(words, None)
-        elif not word.startswith("--json="):
-            kept.append(word)
-    return shlex.join(kept)
+    run(chosen, seconds=seconds, command=typed("--json"), listener=_listener(json_file))
 
 
 def _listener(json_file: Path | None) -> Any:
@@ -162,12 +145,6 @@ def _listener(json_file: Path | None) -> Any:
             if not self._has_heading:
                 typer.echo(heading(document) + "\n")
                 self._has_heading = True
-            table = last_table(document)
-            if output.is_terminal():
-                from rich.console import Console
-
-                table.show(Console(highlight=False))
-            else:
-                typer.echo(table.plain() + "\n")
+            show_table(last_table(document), end="\n")
 
     return Printer()

@@ -2,49 +2,22 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from peephole.cli import completion, output
-from peephole.cli.compare_options import (
-    command,
-    flag,
-    listed,
-    rates,
-    refuse,
-    seed_numbers,
-    shared_recipe,
-)
-from peephole.cli.guard import say
-from peephole.cli.options import (
-    DATA,
-    Cpu,
-    Dev,
-    Format,
-    GroupColumn,
-    Json,
-    LabelColumn,
-    SkipBad,
-    TextColumn,
-    TimeBudget,
-    Where,
-    conditions,
-    output_option,
-    seconds,
-    texts_argument,
-)
-from peephole.errors import OptionError, require
-
-if TYPE_CHECKING:
-    from peephole.studies.compare.comparison import Listener
+from peephole.cli.compare_options import flag, rates, refuse, seed_numbers, shared_recipe
+from peephole.cli.options import DATA, Cpu, Json, TimeBudget, output_option, seconds, texts_argument
+from peephole.cli.reading_options import Reading, with_reading
+from peephole.cli.study import Progress, listed, show_study, typed
+from peephole.errors import OptionError, check_choice, require
 
 _TASK, _WHO = "Tasks", "Who is compared"
-_EVERY = 10.0  # seconds between two lines of progress, at least
 
 
+@with_reading()
 def compare(
     data: Annotated[list[str] | None, texts_argument("Labelled texts", "; or --task")] = None,
     out: Annotated[
@@ -149,13 +122,8 @@ def compare(
             rich_help_panel=DATA,
         ),
     ] = None,
-    text_column: TextColumn = None,
-    label_column: LabelColumn = None,
-    group_column: GroupColumn = None,
-    dev: Dev = None,
-    where: Where = None,
-    format: Format = None,
-    skip_bad: SkipBad = False,
+    *,
+    reading: Reading,
     cpu: Cpu = False,
     time_budget: TimeBudget = None,
     as_json: Json = False,
@@ -178,7 +146,7 @@ def compare(
     require("matplotlib", extra="figures", purpose="the report of peephole compare")
     from peephole.studies.compare.comparison import Plan
     from peephole.studies.compare.comparison import compare as run
-    from peephole.studies.compare.contenders import USUAL, choose
+    from peephole.studies.compare.contenders import MATCHES, USUAL, choose
     from peephole.studies.compare.ledger import MODELS, PAGE, Ledger
     from peephole.studies.compare.page import notes
     from peephole.studies.compare.task_study import TaskStudy
@@ -186,13 +154,13 @@ def compare(
     from peephole.studies.compare.wording import table
     from peephole.training import TrainRequest
 
+    check_choice("compare", "match", match, MATCHES)
+    command = typed("--output", "-o")
     chosen = choose(listed(contenders) or list(USUAL))
     names = [contender.name for contender in chosen]
     budget = {"sequences": sequences, "batch": batch, "learning_rate": learning_rate, "init": init}
-    reading = {"--text-column": text_column, "--label-column": label_column, "--group-column": group_column}
-    reading |= {"--where": where, "--format": format, "--skip-bad": skip_bad, "--cpu": cpu}
     if task is not None:
-        given = {"DATA": data, "--recipe": recipe_file, "--set": settings, "--dev": dev, **reading}
+        given = {"DATA": data, "--recipe": recipe_file, "--set": settings, **reading.given(), "--cpu": cpu}
         refuse(given, "cannot be used with --task, which brings its own data")
         study = TaskStudy.of(task, length, variant, budget, rates(rate, names))
     else:
@@ -209,15 +177,9 @@ def compare(
             sources=tuple(data),
             output=out / MODELS,
             recipe=shared_recipe(recipe_file, settings),
-            dev_sources=tuple(dev or ()),
-            text_column=text_column,
-            label_column=label_column,
-            group_column=group_column,
-            where=conditions(where),
-            format=format,
-            skip_bad=skip_bad,
             cpu=cpu,
-            command=command(),
+            command=command,
+            **reading.labelled(),
         )
         study = TextStudy(request, rates(rate, names))
     plan = Plan(
@@ -226,45 +188,11 @@ def compare(
         hidden_size=study.usual_size if hidden_size is None else hidden_size,
         match=match,
         output=out,
-        time_budget=None if time_budget is None else seconds(time_budget),
-        command=command(),
+        time_budget=seconds(time_budget),
+        command=command,
     )
-    document = run(study, plan, _listener())
+    document = run(study, plan, Progress())
     if as_json:
         output.print_json(document)
         return
-    found = table(document)
-    if output.is_terminal():
-        from rich.console import Console
-
-        found.show(Console(highlight=False))
-    else:
-        typer.echo(found.plain())
-    for note in notes(document):
-        say(note)
-    typer.echo(f"report: {out / PAGE}")
-
-
-def _listener() -> Listener:
-    from peephole.studies.compare.comparison import Listener
-
-    class Printer(Listener):
-        """A line for each run, and one now and then within it, to stderr."""
-
-        def __init__(self) -> None:
-            self._begun = self._last = time.monotonic()
-
-        def begin(self, done: int, total: int, what: str) -> None:
-            self._last = time.monotonic()
-            of = f"{done + 1}/{total}" if done < total else f"{total}/{total}"
-            say(f"[{of}, {self._last - self._begun:.0f} s] {what}")
-
-        def hear(self, words: str) -> None:
-            if time.monotonic() - self._last >= _EVERY:
-                self._last = time.monotonic()
-                say(f"  {words}")
-
-        def finish(self, what: str, words: str) -> None:
-            say(f"  {what}: {words}")
-
-    return Printer()
+    show_study(table(document), notes(document), out / PAGE)

@@ -3,28 +3,16 @@
 from __future__ import annotations
 
 import json
-import shlex
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
+from peephole.cli.recipe_options import read_recipe
 from peephole.errors import OptionError, nearest
 from peephole.training.recipe import Recipe
 
 _CONTENDERS_OWN = ("cell", "cell_options", "seed")
 _DEFAULTS = Recipe().to_json()
-
-
-def command() -> str:
-    """What was typed, without where the results go: that is nothing of theirs."""
-    words, kept = iter(sys.argv[1:]), ["peephole"]
-    for word in words:
-        if word in ("--output", "-o"):
-            next(words, None)
-        elif not word.startswith(("--output=", "-o=")):
-            kept.append(word)
-    return shlex.join(kept)
 
 
 def flag(name: str) -> str:
@@ -45,15 +33,6 @@ def refuse(given: Mapping[str, Any], why: str) -> None:
     named = [name for name, value in given.items() if value not in (None, False, [])]
     if named:
         raise OptionError(f"compare: {', '.join(named)} {why}")
-
-
-def listed(given: list[str] | None) -> list[str]:
-    """Flatten options with commas.
-
-    >>> listed(["lstm,gru", "rnn"])
-    ['lstm', 'gru', 'rnn']
-    """
-    return [part.strip() for text in given or [] for part in text.split(",") if part.strip()]
 
 
 def seed_numbers(text: str) -> tuple[int, ...]:
@@ -103,19 +82,11 @@ def shared_recipe(file: Path | None, settings: list[str] | None) -> Recipe:
     Raises:
         OptionError: the file or a setting cannot be used, or it is the contenders' own.
     """
-    values: dict[str, Any] = {}
-    if file is not None:
-        try:
-            document: Any = json.loads(file.read_text(encoding="utf-8"))
-        except ValueError as error:  # not JSON, or not UTF-8
-            raise OptionError(f"--recipe {file}: must be a JSON file; {error}") from None
-        if not isinstance(document, dict):
-            raise OptionError(f"--recipe {file}: must hold one JSON object; got {type(document).__name__}")
-        values = {
-            name: value
-            for name, value in cast("dict[str, Any]", document).items()
-            if name not in _CONTENDERS_OWN or value != _DEFAULTS[name]
-        }
+    values = {
+        name: value
+        for name, value in read_recipe(file).items()
+        if name not in _CONTENDERS_OWN or value != _DEFAULTS[name]
+    }
     for item in settings or []:
         name, equals, text = item.partition("=")
         if not equals or not name:

@@ -10,22 +10,14 @@ import typer
 
 from peephole.cli import completion, output
 from peephole.cli.guard import FAILED, say
-from peephole.cli.options import (
-    Format,
-    Json,
-    LabelColumn,
-    SkipBad,
-    TextColumn,
-    Where,
-    conditions,
-    model_argument,
-    texts_argument,
-)
+from peephole.cli.options import Json, model_argument, texts_argument
+from peephole.cli.reading_options import Reading, with_reading
 from peephole.errors import OptionError
 
 BEHAVIOUR = "Behaviour"
 
 
+@with_reading("group_column", "dev")
 def evaluate(
     model: Annotated[str | None, model_argument()] = None,
     data: Annotated[list[str] | None, texts_argument("Labelled texts")] = None,
@@ -39,11 +31,8 @@ def evaluate(
             autocompletion=completion.models,
         ),
     ] = None,
-    text_column: TextColumn = None,
-    label_column: LabelColumn = None,
-    where: Where = None,
-    format: Format = None,
-    skip_bad: SkipBad = False,
+    *,
+    reading: Reading,
     development: Annotated[
         bool,
         typer.Option(
@@ -110,16 +99,7 @@ def evaluate(
     if named_model is not None:  # then all arguments are data
         model, data = named_model, ([] if model is None else [model]) + (data or [])
     if behaviour:
-        for_data = {
-            "DATA": data,
-            "--text-column": text_column,
-            "--label-column": label_column,
-            "--where": where,
-            "--format": format,
-            "--skip-bad": skip_bad,
-            "--development": development,
-            "--html": html,
-        }
+        for_data = {"DATA": data, **reading.given(), "--development": development, "--html": html}
         _refuse(for_data, "cannot be used with --behaviour, which brings its own texts")
         _evaluate_behaviour(model, positive, negative, errors, min_accuracy, verbose=verbose, as_json=as_json)
         return
@@ -155,11 +135,8 @@ def evaluate(
         classifier,
         data,
         development=development,
-        text_column=text_column,
-        label_column=label_column,
-        where=conditions(where),
-        format=format,
-        skip_bad=skip_bad,
+        label_column=reading.label_column,
+        **reading.texts(),
     )
     judgement = judge(classifier, records)
     evaluation = judgement.evaluation

@@ -151,12 +151,14 @@ def conditions(where: list[str] | None) -> dict[str, str]:
     return parsed
 
 
-def seconds(text: str) -> float:
-    """Parse a span of time: ``90s``, ``10m``, ``2h``, ``1.5h``, or plain seconds.
+def seconds(text: str | None) -> float | None:
+    """Parse a span of time: ``90s``, ``10m``, ``2h``, ``1.5h``, or plain seconds; None stays None.
 
     >>> seconds("10m"), seconds("45")
     (600.0, 45.0)
     """
+    if text is None:
+        return None
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", text.strip())
     if not match:
         raise OptionError(

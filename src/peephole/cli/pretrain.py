@@ -15,19 +15,14 @@ from peephole.cli.options import (
     RUNNING,
     CheckpointSteps,
     Cpu,
-    Format,
-    GroupColumn,
     Json,
     Resume,
-    SkipBad,
-    TextColumn,
     TimeBudget,
-    Where,
-    conditions,
     output_option,
     seconds,
     texts_argument,
 )
+from peephole.cli.reading_options import Reading, with_reading
 from peephole.cli.recipe_options import with_recipe
 from peephole.training import LanguageRecipe
 
@@ -36,15 +31,12 @@ if TYPE_CHECKING:
 
 
 @with_recipe(LanguageRecipe)
+@with_reading("label_column", "dev")
 def pretrain(
     data: Annotated[list[str], texts_argument("Texts, with or without labels")],
     out: Annotated[Path, output_option("LM", "the language model")],
     recipe: LanguageRecipe,
-    text_column: TextColumn = None,
-    group_column: GroupColumn = None,
-    where: Where = None,
-    format: Format = None,
-    skip_bad: SkipBad = False,
+    reading: Reading,
     resume: Resume = False,
     time_budget: TimeBudget = None,
     checkpoint_steps: CheckpointSteps = 500,
@@ -76,17 +68,14 @@ def pretrain(
         sources=tuple(data),
         output=out,
         recipe=recipe,
-        text_column=text_column,
-        group_column=group_column,
-        where=conditions(where),
-        format=format,
-        skip_bad=skip_bad,
+        group_column=reading.group_column,
         resume=resume,
-        time_budget=None if time_budget is None else seconds(time_budget),
+        time_budget=seconds(time_budget),
         checkpoint_steps=checkpoint_steps,
         judge_steps=judge_steps,
         cpu=cpu,
         command=shlex.join(["peephole", *sys.argv[1:]]),
+        **reading.texts(),
     )
     result = run(request)
     if as_json:

@@ -3,44 +3,30 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import inspect
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, ParamSpec, TypeVar, cast
+from typing import Annotated, Any, cast
 
 import typer
 
 from peephole.cli.completion import among
+from peephole.cli.parameters import in_place_of
 from peephole.errors import OptionError
 from peephole.training.recipe_base import Settings, meanings
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 _KINDS: dict[str, type] = {"int": int, "float": float, "str": str, "bool": bool}
 
 
-def with_recipe(kind: type[Settings]) -> Callable[[Callable[P, R]], Callable[..., R]]:
+def with_recipe(kind: type[Settings]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Return what replaces the parameter `recipe` of a command by `--recipe FILE` and one option for each setting of `kind`."""
-
-    def decorate(command: Callable[P, R]) -> Callable[..., R]:
-        return _with_recipe(kind, command)
-
-    return decorate
+    options = _options(kind)
+    return lambda command: in_place_of(command, "recipe", options, lambda values: _recipe(kind, values))
 
 
-def _with_recipe(kind: type[Settings], command: Callable[P, R]) -> Callable[..., R]:
-    @functools.wraps(command)
-    def run(*args: Any, **kwargs: Any) -> R:
-        file: Path | None = kwargs.pop("recipe_file")
-        given = {name: kwargs.pop(name) for name in meanings(kind)}
-        return command(*args, recipe=_recipe(kind, file, given), **kwargs)  # pyright: ignore[reportCallIssue]
-
-    signature = inspect.signature(command, eval_str=True)
-    kept = [p for p in signature.parameters.values() if p.name != "recipe"]
-    added = [
+def _options(kind: type[Settings]) -> list[inspect.Parameter]:
+    made = [
         _option(
             "recipe_file",
             Path,
@@ -50,11 +36,8 @@ def _with_recipe(kind: type[Settings], command: Callable[P, R]) -> Callable[...,
     panel = _PANEL
     for field in dataclasses.fields(cast("Any", kind)):
         panel = f"{_PANEL}: {PANELS[field.name].lower()}" if field.name in PANELS else panel
-        added.append(_setting_option(kind, field, panel))
-    cast("Any", run).__signature__ = signature.replace(parameters=[*kept, *added])
-    run.__annotations__ = {p.name: p.annotation for p in (*kept, *added)}
-    del run.__wrapped__  # what is wrapped has other parameters
-    return run
+        made.append(_setting_option(kind, field, panel))
+    return made
 
 
 _PANEL = "Recipe"
@@ -117,16 +100,26 @@ def _shown(default: object, optional: bool) -> str:
     return "none" if default == {} else str(default)
 
 
-def _recipe(settings: type[Settings], file: Path | None, given: Mapping[str, Any]) -> Settings:
-    values: dict[str, Any] = {}
-    if file is not None:
-        try:
-            document = json.loads(file.read_text(encoding="utf-8"))
-        except ValueError as error:  # not JSON, or not UTF-8
-            raise OptionError(f"--recipe {file}: must be a JSON file; {error}") from None
-        if not isinstance(document, dict):
-            raise OptionError(f"--recipe {file}: must hold one JSON object; got {type(document).__name__}")
-        values.update(document)  # pyright: ignore[reportUnknownArgumentType]
+def read_recipe(file: Path | None) -> dict[str, Any]:
+    """Return the settings in a JSON file by name, unchecked; none without a file.
+
+    Raises:
+        OptionError: it is no JSON object.
+    """
+    if file is None:
+        return {}
+    try:
+        document: Any = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:  # not JSON, or not UTF-8
+        raise OptionError(f"--recipe {file}: must be a JSON file; {error}") from None
+    if not isinstance(document, dict):
+        raise OptionError(f"--recipe {file}: must hold one JSON object; got {type(document).__name__}")
+    return cast("dict[str, Any]", document)
+
+
+def _recipe(settings: type[Settings], given: Mapping[str, Any]) -> Settings:
+    file: Path | None = given["recipe_file"]
+    values = read_recipe(file)
     for field in dataclasses.fields(cast("Any", settings)):
         value = given[field.name]
         if value is None or value == []:

@@ -16,21 +16,14 @@ from peephole.cli.options import (
     RUNNING,
     CheckpointSteps,
     Cpu,
-    Dev,
-    Format,
-    GroupColumn,
     Json,
-    LabelColumn,
     Resume,
-    SkipBad,
-    TextColumn,
     TimeBudget,
-    Where,
-    conditions,
     output_option,
     seconds,
     texts_argument,
 )
+from peephole.cli.reading_options import Reading, with_reading
 from peephole.cli.recipe_options import with_recipe
 from peephole.training import Recipe
 
@@ -39,13 +32,12 @@ if TYPE_CHECKING:
 
 
 @with_recipe(Recipe)
+@with_reading()
 def train(
     data: Annotated[list[str], texts_argument("Labelled texts")],
     out: Annotated[Path, output_option("MODEL", "the model")],
     recipe: Recipe,
-    text_column: TextColumn = None,
-    label_column: LabelColumn = None,
-    group_column: GroupColumn = None,
+    reading: Reading,
     split_column: Annotated[
         str | None,
         typer.Option(
@@ -62,7 +54,6 @@ def train(
             rich_help_panel=DATA,
         ),
     ] = None,
-    dev: Dev = None,
     teacher: Annotated[
         list[str] | None,
         typer.Option(
@@ -78,9 +69,6 @@ def train(
             metavar="DATA", help="Texts without labels to train on; may be repeated", rich_help_panel=DATA
         ),
     ] = None,
-    where: Where = None,
-    format: Format = None,
-    skip_bad: SkipBad = False,
     language_model: Annotated[
         Path | None,
         typer.Option(
@@ -131,25 +119,19 @@ def train(
         sources=tuple(data),
         output=out,
         recipe=recipe,
-        dev_sources=tuple(dev or ()),
         teachers=tuple(teacher or ()),
         unlabelled=tuple(unlabelled or ()),
-        text_column=text_column,
-        label_column=label_column,
-        group_column=group_column,
         split_column=split_column,
         weight_column=weight_column,
-        where=conditions(where),
-        format=format,
-        skip_bad=skip_bad,
         resume=resume,
-        time_budget=None if time_budget is None else seconds(time_budget),
+        time_budget=seconds(time_budget),
         checkpoint_steps=checkpoint_steps,
         tensorboard=tensorboard,
         language_model=language_model,
         word_vectors=word_vectors,
         cpu=cpu,
         command=shlex.join(["peephole", *sys.argv[1:]]),
+        **reading.labelled(),
     )
     result = run(request, progress=make_progress())
     if as_json:

@@ -3,43 +3,24 @@
 from __future__ import annotations
 
 import shlex
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from peephole.cli import completion, output
-from peephole.cli.compare_options import command, listed
-from peephole.cli.guard import say
-from peephole.cli.options import (
-    Cpu,
-    Dev,
-    Format,
-    GroupColumn,
-    Json,
-    LabelColumn,
-    SkipBad,
-    TextColumn,
-    TimeBudget,
-    Where,
-    conditions,
-    output_option,
-    seconds,
-    texts_argument,
-)
+from peephole.cli.options import Cpu, Json, TimeBudget, output_option, seconds, texts_argument
+from peephole.cli.reading_options import Reading, with_reading
 from peephole.cli.recipe_options import with_recipe
+from peephole.cli.study import Progress, listed, show_study, typed
 from peephole.errors import require
 from peephole.training import Recipe
 
-if TYPE_CHECKING:
-    from peephole.studies.tune.plan import Listener
-
 _SEARCH = "Search"
-_EVERY = 10.0  # seconds between two lines of progress, at least
 
 
 @with_recipe(Recipe)
+@with_reading()
 def tune(
     data: Annotated[list[str], texts_argument("Labelled texts")],
     recipe: Recipe,
@@ -62,13 +43,8 @@ def tune(
     search_seed: Annotated[
         int, typer.Option(min=0, help="Seed of what is tried", rich_help_panel=_SEARCH)
     ] = 1,
-    text_column: TextColumn = None,
-    label_column: LabelColumn = None,
-    group_column: GroupColumn = None,
-    dev: Dev = None,
-    where: Where = None,
-    format: Format = None,
-    skip_bad: SkipBad = False,
+    *,
+    reading: Reading,
     time_budget: TimeBudget = None,
     cpu: Cpu = False,
     as_json: Json = False,
@@ -95,66 +71,28 @@ def tune(
     from peephole.training import TrainRequest
 
     check_output(out)  # before the texts are read
+    command = typed("--output", "-o")
     plan = Plan(
         space=space_of(listed(search), recipe),
         trials=trials,
         seed=search_seed,
         output=out,
-        time_budget=None if time_budget is None else seconds(time_budget),
-        command=command(),
+        time_budget=seconds(time_budget),
+        command=command,
     )
     request = TrainRequest(
         sources=tuple(data),
         output=out,
         recipe=recipe,
-        dev_sources=tuple(dev or ()),
-        text_column=text_column,
-        label_column=label_column,
-        group_column=group_column,
-        where=conditions(where),
-        format=format,
-        skip_bad=skip_bad,
         cpu=cpu,
-        command=command(),
+        command=command,
+        **reading.labelled(),
     )
-    document = run(request, plan, _listener())
+    document = run(request, plan, Progress())
     if as_json:
         output.print_json(document)
         return
-    found = table(document)
-    if output.is_terminal():
-        from rich.console import Console
-
-        found.show(Console(highlight=False))
-    else:
-        typer.echo(found.plain())
-    for note in notes(document):
-        say(note)
-    typer.echo(f"report: {out / PAGE}")
+    show_study(table(document), notes(document), out / PAGE)
     if document["best"] is not None:
         texts = shlex.join(data)
         typer.echo(f"next:   peephole train {texts} --recipe {shlex.quote(str(out / BEST))} --output MODEL")
-
-
-def _listener() -> Listener:
-    from peephole.studies.tune.plan import Listener
-
-    class Printer(Listener):
-        """A line for each trial, and one now and then within it, to stderr."""
-
-        def __init__(self) -> None:
-            self._begun = self._last = time.monotonic()
-
-        def begin(self, done: int, total: int, words: str) -> None:
-            self._last = time.monotonic()
-            say(f"[{done + 1}/{total}, {self._last - self._begun:.0f} s] {words}")
-
-        def hear(self, words: str) -> None:
-            if time.monotonic() - self._last >= _EVERY:
-                self._last = time.monotonic()
-                say(f"  {words}")
-
-        def finish(self, words: str) -> None:
-            say(f"  {words}")
-
-    return Printer()

@@ -18,6 +18,7 @@ from peephole.studies.compare.contenders import CONTENDERS, MATCHES, Contender, 
 from peephole.studies.compare.ledger import DOCUMENT, PAGE, Ledger
 from peephole.studies.compare.page import page
 from peephole.studies.compare.study import Cost, Stopped, Study
+from peephole.studies.listening import Listener
 from peephole.studies.measures import median_curve, rounded, survival_half_life
 from peephole.training.stopping import Clock
 
@@ -69,19 +70,6 @@ class Plan:
             raise OptionError("compare: " + "; ".join(problems))
 
 
-class Listener:
-    """Hears what a comparison does, and says nothing; a base for those that do."""
-
-    def begin(self, done: int, total: int, what: str) -> None:
-        """Hear that a run begins, `done` of `total` being finished."""
-
-    def hear(self, words: str) -> None:
-        """Hear, often, how far the present run is."""
-
-    def finish(self, what: str, words: str) -> None:
-        """Hear how a run ended."""
-
-
 def compare(study: Study, plan: Plan, listener: Listener | None = None) -> dict[str, Any]:
     """Run a comparison, or what is left of it.
 
@@ -122,12 +110,12 @@ def compare(study: Study, plan: Plan, listener: Listener | None = None) -> dict[
             listener.begin(len(runs), len(pairs), title)
             result = study.run(contender, hidden, seed, seconds_left, listener.hear)
             runs[name] = ledger.keep(name, asked[name], result)
-            listener.finish(title, study.told(runs[name]))
+            listener.finish(f"{title}: {study.told(runs[name])}")
             document.write(runs, with_page=False)
         listener.begin(len(runs), len(pairs), "timing all of them in turn")
         document.costs = study.costs(sizes)
     except Stopped:
-        listener.finish("time budget", f"{len(runs)} of {len(pairs)} runs are done; the same command goes on")
+        listener.finish(f"time budget: {len(runs)} of {len(pairs)} runs are done; the same command goes on")
     except KeyboardInterrupt:
         document.write(runs)
         raise KeyboardInterrupt(

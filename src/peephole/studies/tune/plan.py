@@ -1,4 +1,4 @@
-"""What a search is asked for, who hears of it, and where it writes."""
+"""What a search is asked for, and where it writes."""
 
 from __future__ import annotations
 
@@ -48,19 +48,6 @@ class Plan:
             problems.append(f"time_budget must be above 0 seconds; got {self.time_budget!r}")
         if problems:
             raise OptionError("tune: " + "; ".join(problems))
-
-
-class Listener:
-    """Hears what a search does, and says nothing; a base for those that do."""
-
-    def begin(self, done: int, total: int, words: str) -> None:
-        """Hear that a trial begins, `done` of `total` having ended."""
-
-    def hear(self, words: str) -> None:
-        """Hear, often, how far the present trial is."""
-
-    def finish(self, words: str) -> None:
-        """Hear how a trial ended."""
 
 
 def check_output(folder: Path) -> None:

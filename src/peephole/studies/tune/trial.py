@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from peephole.studies.tune.plan import MODEL, PRESENT, Listener
+from peephole.studies.listening import Listener
+from peephole.studies.tune.plan import MODEL, PRESENT
 from peephole.studies.tune.study import Trial
 from peephole.training import Pass, Progress, Recipe, TrainingDiverged, TrainRequest, train
 from peephole.training import progress as telling

@@ -13,8 +13,9 @@ import torch
 
 from peephole.files import replacing, write_json
 from peephole.studies.bench.machine import machine, today, versions
+from peephole.studies.listening import Listener
 from peephole.studies.tune.page import page
-from peephole.studies.tune.plan import BEST, DOCUMENT, MODEL, PAGE, PRESENT, Listener, Plan, check_output
+from peephole.studies.tune.plan import BEST, DOCUMENT, MODEL, PAGE, PRESENT, Plan, check_output
 from peephole.studies.tune.space import first_trial
 from peephole.studies.tune.study import Trials
 from peephole.studies.tune.trial import best_of, run_trial

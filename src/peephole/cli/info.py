@@ -5,12 +5,14 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+from typing import Annotated
 
 import typer
 
 from peephole import __version__
-from peephole.cli import output
+from peephole.cli import completion, output
 from peephole.cli.options import Json
+from peephole.cli.schemas import ANSWERS, schema
 
 EXTRAS = {
     "train": ("torch", "accelerate", "matplotlib", "tensorboard"),
@@ -23,7 +25,18 @@ EXTRAS = {
 }
 
 
-def info(as_json: Json = False) -> None:
+def info(
+    as_json: Json = False,
+    schema_of: Annotated[
+        str | None,
+        typer.Option(
+            "--schema",
+            metavar="ANSWER",
+            help="Print the JSON Schema of what a command prints with --json: predict, explain, evaluate and so on",
+            autocompletion=completion.among(ANSWERS),
+        ),
+    ] = None,
+) -> None:
     """Show versions, backends, threads, models and extras of this installation.
 
     Examples:
@@ -32,7 +45,13 @@ def info(as_json: Json = False) -> None:
 
         # For a program
         peephole info --json
+
+        # What predict --json prints, as a JSON Schema
+        peephole info --schema predict
     """
+    if schema_of is not None:
+        output.print_json(schema(schema_of))
+        return
     facts = _facts()
     if as_json:
         output.print_json(facts)
@@ -83,6 +102,7 @@ def _facts() -> dict[str, object]:
             for m in shipped.shipped_models()
         ],
         "extras": {extra: {name: _version(name) for name in names} for extra, names in EXTRAS.items()},
+        "schemas": {name: answer.version for name, answer in ANSWERS.items()},
     }
 
 

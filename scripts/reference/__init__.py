@@ -8,9 +8,11 @@ from collections.abc import Callable
 from peephole.equations import emit_diagram
 from reference.api import api_pages
 from reference.cell_pages import CELLS, cells_page, figure_name
+from reference.command_line import command_line_page
 from reference.environment import environment_page
 from reference.errors_page import errors_page
 from reference.http_api import http_page
+from reference.json_answers import json_page
 from reference.recipe import recipe_page
 from reference.server import server_page
 from reference.tasks import tasks_page
@@ -26,6 +28,8 @@ PAGES: dict[str, Callable[[], str]] = {
     "errors.md": errors_page,
     "environment.md": environment_page,
     "http.md": http_page,
+    "command-line.md": command_line_page,
+    "json.md": json_page,
     **api_pages(),
     **{f"figures/{figure_name(cell)}": functools.partial(emit_diagram, cell) for cell in CELLS},
 }

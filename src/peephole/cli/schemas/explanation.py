@@ -79,10 +79,17 @@ def explanation() -> Schema:
             "method": word(*METHODS[1:]),
             "target": text("the label that is explained"),
             "against": text("the label it is compared with"),
-            "value": number("what is explained: logit of target less that of against, nats"),
+            "value": number(
+                "what is explained: the logit of target less that of against, before the temperature"
+            ),
             "base": or_null(number(), "the value without any word; null where the method has none"),
-            "gap": or_null(number(), "value less base less all scores; null where they need not add up"),
-            "deviation": or_null(number(), "how far the method's arithmetic is from exact; null where it is"),
+            "gap": or_null(
+                number(), "what base and scores leave out of value; null where the method promises no sum"
+            ),
+            "deviation": or_null(
+                number(),
+                "how far an identity that the method rests on is off, at most; null where there is none but the sum",
+            ),
             "note": text("how the scores were made; may be empty"),
             "words": many(scored, "each word and its score"),
             "faithfulness": or_null(_faithfulness(), "how far the scores can be trusted, measured"),

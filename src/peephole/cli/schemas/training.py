@@ -104,6 +104,7 @@ def trained() -> Schema:
         "repeats_dropped": count("training texts that repeat a development text"),
         "unlabelled?": count("texts without labels"),
         "unlabelled_skipped?": _skipped("left out of the texts without labels"),
+        "unlabelled_of_held_out_groups?": count("left out, since their group is held out"),
         "unlabelled_repeats_dropped?": count("of the texts without labels"),
         "labels": mapping(
             many(count(), "training texts, development texts", minItems=2, maxItems=2), "label → texts"

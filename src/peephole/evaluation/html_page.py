@@ -9,17 +9,23 @@ from collections.abc import Iterable, Mapping, Sequence
 from peephole.markup import escaped
 
 
-def html_page(package: str, template: str, parts: Mapping[str, str]) -> str:
-    """Return a page: a template with its parts, and with the style that all pages share where it says ``$style``.
+def html_page(package: str, body: str, styles: Sequence[tuple[str, str]], parts: Mapping[str, str]) -> str:
+    """Return a page: a body with its parts, in the head and the style that all pages share.
 
     Args:
-        package: that the template lies in.
-        template: name of the file.
-        parts: HTML by name; the template has a ``$name`` for each.
+        package: that the body lies in.
+        body: name of its file, a template.
+        styles: package and file of each style sheet of its own, after the shared one.
+        parts: HTML by name; the body has a ``$name`` for each, and ``title`` is the page's too.
     """
-    style = importlib.resources.files("peephole.evaluation").joinpath("page.css").read_text("utf-8")
-    page = importlib.resources.files(package).joinpath(template).read_text("utf-8")
-    return string.Template(page).substitute(parts, style=style)
+    style = "".join(_resource(*sheet) for sheet in (("peephole.evaluation", "page.css"), *styles))
+    inside = string.Template(_resource(package, body)).substitute(parts)
+    page = string.Template(_resource("peephole.evaluation", "page.html"))
+    return page.substitute(title=parts["title"], style=style, body=inside)
+
+
+def _resource(package: str, name: str) -> str:
+    return importlib.resources.files(package).joinpath(name).read_text("utf-8")
 
 
 def cards(rows: Iterable[tuple[str, str, str]]) -> str:

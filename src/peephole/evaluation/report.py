@@ -135,7 +135,7 @@ def report_html(
         "mistakes": _mistakes(evaluation, mistakes, most_mistakes),
         "meanings": definitions(_MEANINGS),
     }
-    return html_page("peephole.evaluation", "report.html", parts)
+    return html_page("peephole.evaluation", "report.html", [("peephole.evaluation", "report.css")], parts)
 
 
 def _classes(evaluation: Evaluation) -> str:

@@ -12,7 +12,8 @@ class Field(NamedTuple):
     """One place in an answer.
 
     Attributes:
-        path: ``a.b`` is b in a, ``[]`` any item of a list, ``*`` any name of the answer's own, ``<2>`` the second of several forms.
+        path: ``a.b`` is b in a, ``[]`` any item of a list, ``*`` any name of the answer's own, ``<2>`` the second of
+            several forms.
         kind: its JSON type, or its types.
         meaning: what it is; may be empty.
         needed: whether it is always there.

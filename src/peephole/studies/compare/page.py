@@ -31,7 +31,8 @@ def page(document: Document) -> str:
         "facts": f'<dl class="facts">{definitions(facts(document).items())}</dl>',
         "meanings": definitions(meanings(document)),
     }
-    return html_page("peephole.studies.compare", "compare.html", parts)
+    styles = [("peephole.studies", "study.css"), ("peephole.studies.compare", "compare.css")]
+    return html_page("peephole.studies.compare", "compare.html", styles, parts)
 
 
 def notes(document: Document) -> list[str]:

@@ -55,7 +55,7 @@ def page(document: Document) -> str:
         ),
         "facts": f'<dl class="facts">{definitions(_facts(document))}</dl>',
     }
-    return html_page("peephole.studies.tune", "tune.html", parts)
+    return html_page("peephole.studies.tune", "tune.html", [("peephole.studies", "study.css")], parts)
 
 
 def title(document: Document) -> str:

@@ -32,6 +32,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for word, label in (("good", "positive"), ("bad", "negative"))
     ]
     (made / "r.csv").write_text("text,label,film\n" + "".join(rows))
+    (made / "d.csv").write_text("text,label\nvery good,positive\nvery bad,negative\n")
     (made / "u.txt").write_text("".join(f"so good {n}\n" for n in range(20)))
     return made
 
@@ -85,7 +86,7 @@ SLOW = {
         "pretrain r.csv --hidden-size 4 --embedding 4 --epochs 1 --output lm --resume --json",
     ),
     "groups held out": ("train", f"train r.csv {SMALL} --group-column film --output m2 --json"),
-    "development texts": ("train", f"train r.csv {SMALL} --dev r.csv --output m3 --json"),
+    "development texts": ("train", f"train r.csv {SMALL} --dev d.csv --output m3 --json"),
     "unlabelled texts": ("train", f"train r.csv {SMALL} --unlabelled u.txt --entropy 0.1 --output m4 --json"),
     "a search": ("tune", f"tune r.csv {SMALL} --trials 2 --output t --json"),
     "cells on texts": (

@@ -37,8 +37,8 @@ def name(page: Path) -> str:
 
 
 def from_docstrings(page: Path) -> bool:
-    """Whether the examples of a page are those of docstrings, which other tests run where they stand."""
-    return page.parent.name == "api" or page.name == "errors.md"
+    """Whether the examples of a page are those of docstrings, which other tests run or parse where they stand."""
+    return page.parent.name == "api" or page.name in ("errors.md", "command-line.md")
 
 
 def commands(page: Path) -> list[str]:

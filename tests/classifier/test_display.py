@@ -37,3 +37,13 @@ def test_a_backend_that_was_asked_for_is_named() -> None:
     made = small_classifier()
     shown = Classifier(made.config, made.tokenizer, made.tensors, backend="reference")._repr_html_()
     assert ">reference<" in shown
+
+
+def test_scores_are_shown_and_the_course_of_the_run_is_not() -> None:
+    made = small_classifier()
+    config = made.config.replace(
+        metrics={"accuracy": 0.75, "learning_curve": {"seconds": [7.25]}, "command": "x"}
+    )
+    shown = Classifier(config, made.tokenizer, made.tensors)._repr_html_()
+    assert "accuracy: 0.75" in shown
+    assert "seconds" not in shown

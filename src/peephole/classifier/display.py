@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from peephole.classifier.model import Classifier
 
 _MOST_LABELS, _MOST_SCORES = 20, 24
+_NO_SCORE = ("learning_curve", "command")  # which the model card tells, with the seconds that the run took
 _LINE = 200  # characters of a line of a card
 
 
@@ -42,7 +43,8 @@ def classifier_html(classifier: Classifier) -> str:
         ("runs", escaped(_backend(classifier))),
     ]
     parts = [element("p", element("b", "Classifier"), style="margin:.2em 0"), table(rows, align="<<")]
-    scores = [line.replace("- ", "", 1) for line in facts(config.metrics)]
+    known = {name: value for name, value in config.metrics.items() if name not in _NO_SCORE}
+    scores = [line.replace("- ", "", 1) for line in facts(known)]
     if scores:
         shown = itertools.islice(scores, _MOST_SCORES)
         text = "\n".join(escaped(line[:_LINE]) for line in shown)

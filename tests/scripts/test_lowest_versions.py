@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 UNTESTED = {"torch"}  # its lowest has no build for every Python
-ELSEWHERE = {"dev"}  # an extra of our own tools
+ELSEWHERE = {"dev", "docs"}  # extras of our own tools
 
 
 def bounds() -> dict[str, set[str]]:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
 import shutil
 import statistics
 import subprocess
@@ -25,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from footprint_contenders import CONTENDERS, SENTENCE, Contender
-from peephole.studies.bench.machine import command_line, machine, today, versions
+from peephole.studies.bench.machine import machine, today, versions
 
 ROOT = Path(__file__).resolve().parents[1]
 LABELS = ("positive", "negative")
@@ -192,6 +193,16 @@ def measure(entries: list[Installed], rounds: int) -> list[dict[str, Any]]:
     ]
 
 
+def asked_for(rounds: int, only: list[str] | None) -> str:
+    """Return the command, without where things lie.
+
+    >>> asked_for(9, ["VADER", "spaCy, blank"])
+    "python benchmarks/footprint.py --rounds 9 --only VADER 'spaCy, blank'"
+    """
+    chosen = ["--only", *only] if only else []
+    return shlex.join(["python", "benchmarks/footprint.py", "--rounds", str(rounds), *chosen])
+
+
 def main() -> None:
     """Install, measure, write and print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
@@ -220,7 +231,7 @@ def main() -> None:
                 failed.append({"name": contender.name, "reason": reason[:200]})
         contenders = measure(entries, options.rounds)
     document = {
-        "command": command_line("benchmarks/footprint.py"),
+        "command": asked_for(options.rounds, options.only),
         "date": today(),
         "machine": machine(),
         "load_average": os.getloadavg(),

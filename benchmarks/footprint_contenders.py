@@ -160,7 +160,7 @@ _TORCH = Contender(
     "parts = (torch.nn.Embedding(16000, 128), torch.nn.LSTM(128, 192, bidirectional=True), torch.nn.Linear(384, 2))\n"
     "torch.save([part.state_dict() for part in parts], 'model.pt')",
     right=False,
-    remark="torch's CPU build; the default one for Linux brings CUDA and is several times as large",
+    remark="torch's CPU build; the default one for Linux brings gigabytes of CUDA",
 )
 _KERAS = Contender(
     "Keras on TensorFlow, a bidirectional LSTM",

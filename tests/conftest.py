@@ -11,6 +11,9 @@ import pytest
 # Processes share the cores: threads that wait for work must sleep, not spin. To be said before torch is imported.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
+# No test asks the Hugging Face Hub; those that need one run their own (`support.fake_hub`).
+os.environ["HF_HUB_OFFLINE"] = "1"
+
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
     """Tests of single files run here and now: starting processes for them would take longer than most of them do."""

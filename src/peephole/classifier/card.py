@@ -1,13 +1,16 @@
-"""The model card: `README.md` of a model folder, made from the config alone."""
+"""The model card: `README.md` of a model folder, made from the config alone; its head is for the Hugging Face Hub."""
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Iterator, Mapping
 
+from peephole.classifier.card_metadata import card_metadata
 from peephole.classifier.config import ModelConfig
 from peephole.classifier.stages import Embedding, Linear, Pooling, Recurrent, Stage
 from peephole.classifier.strict_json import Json
+from peephole.classifier.yaml_head import yaml_head
 
 _LISTED = 12
 STORED = {
@@ -17,16 +20,19 @@ STORED = {
 }
 
 
-def model_card(config: ModelConfig, *, name: str = "model") -> str:
+def model_card(config: ModelConfig, *, name: str = "model", usage: bool = True) -> str:
     r"""Return the card of a model as Markdown.
 
     What is known of data and scores comes from `config.data` and `config.metrics`, whatever fields they have; strings under the
     name ``command`` or ``commands`` are shown as code. Two numbers for a label in `config.data`'s ``labels`` are its training and
     its development texts. Empty fields are left out; where nothing at all is known, that is said.
 
+    The card begins with what the Hub reads of it: see `card_metadata`.
+
     Args:
         config: the model.
-        name: what to call it; the folder's name.
+        name: what to call it: the folder's name, or the model's name on the Hub.
+        usage: whether to show how Peephole loads it; False for a file of another form.
 
     Example:
         >>> config = ModelConfig.default(vocabulary=500, labels=["bad", "good"])
@@ -38,15 +44,13 @@ def model_card(config: ModelConfig, *, name: str = "model") -> str:
     labels = ", ".join(f"`{label}`" for label in config.labels[:20])
     more = f" and {len(config.labels) - 20} more" if len(config.labels) > 20 else ""
     lines = [
+        yaml_head(card_metadata(config, name=name)),
         f"# {name}",
         "",
         f"A text classifier with {len(config.labels)} labels ({labels}{more}), "
         f"{config.parameters():,} parameters, made with Peephole.",
         "",
-        "```",
-        f'peephole predict --model {shlex.quote(name)} "a text"',
-        "```",
-        "",
+        *(_usage(name) if usage else []),
         "## Model",
         "",
         *(f"- {line}" for stage in config.stages if (line := stage_line(stage))),
@@ -73,6 +77,23 @@ def model_card(config: ModelConfig, *, name: str = "model") -> str:
         "`model.safetensors` (weights), `tokenizer.json` (tokenizer). No file holds code.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _usage(name: str) -> list[str]:
+    return [
+        "```bash",
+        *(['pip install "peephole[hub]"'] if "/" in name else []),
+        f'peephole predict --model {shlex.quote(name)} "a text"',
+        "```",
+        "",
+        "```python",
+        "import peephole",
+        "",
+        f"classifier = peephole.load({json.dumps(name, ensure_ascii=False)})",
+        'print([(answer.label, answer.probability) for answer in classifier.predict(["a text"])])',
+        "```",
+        "",
+    ]
 
 
 def stage_line(stage: Stage) -> str:

@@ -14,6 +14,7 @@ from peephole.classifier.file_names import CONFIG as CONFIG
 from peephole.classifier.file_names import FILES as FILES
 from peephole.classifier.file_names import TOKENIZER as TOKENIZER
 from peephole.classifier.file_names import WEIGHTS as WEIGHTS
+from peephole.classifier.hub.cache import cached_blob
 from peephole.classifier.rules import refuse
 from peephole.classifier.storage import Storage, Tensor
 from peephole.classifier.tokenizer import Tokenizer
@@ -28,9 +29,9 @@ from peephole.classifier.weights import (
 from peephole.errors import ModelError
 from peephole.files import nearest_path, publish
 
-_NEEDED = (CONFIG, WEIGHTS, TOKENIZER)
+NEEDED = (CONFIG, WEIGHTS, TOKENIZER)
 
-_MAX_WEIGHT_BYTES = (1 << 30) + (1 << 21)  # the most parameters a config may have, in float32, and a header
+MAX_WEIGHT_BYTES = (1 << 30) + (1 << 21)  # the most parameters a config may have, in float32, and a header
 
 
 def save_model_folder(
@@ -99,8 +100,8 @@ def model_files(
 def read_model_folder(folder: str | os.PathLike[str]) -> tuple[ModelConfig, Tokenizer, dict[str, Tensor]]:
     """Read a model folder: every file is taken for hostile until it is checked.
 
-    Links are not followed, sizes are bounded before anything is read, the weights are memory-mapped. Refusing takes less than
-    100 MB of memory.
+    No link is followed but those that the cache of the Hugging Face Hub consists of, and these only within the cache. Sizes
+    are bounded before anything is read, the weights are memory-mapped. Refusing takes less than 100 MB of memory.
 
     Raises:
         ModelError: the folder or one of its files is missing, no regular file, of another format, damaged, or disagrees with
@@ -109,7 +110,7 @@ def read_model_folder(folder: str | os.PathLike[str]) -> tuple[ModelConfig, Toke
     path = Path(folder)
     _check_present(path)
     config = ModelConfig.loads(_read(path, CONFIG, MAX_CONFIG_BYTES), f"{path / CONFIG}")
-    descriptor = _open(path, WEIGHTS, _MAX_WEIGHT_BYTES)
+    descriptor = _open(path, WEIGHTS, MAX_WEIGHT_BYTES)
     try:
         weights = read_weights(descriptor, config.parameter_shapes(), config.storage, f"{path / WEIGHTS}")
     finally:
@@ -143,22 +144,24 @@ def _check_present(path: Path) -> None:
         left = sorted(str(old) for old in path.parent.glob(f".{path.name}.old-*") if old.is_dir())
         hint = f"saving was interrupted; the model it would have replaced is {left[-1]}" if left else None
         raise ModelError(f"{path}: no such model folder{nearest_path(path, folders=True)}", hint=hint)
-    missing = [name for name in _NEEDED if not os.path.lexists(path / name)]
+    missing = [name for name in NEEDED if not os.path.lexists(path / name)]
     if missing:
-        raise ModelError(f"{path}: must hold {', '.join(_NEEDED)}; got no {', no '.join(missing)}")
+        raise ModelError(f"{path}: must hold {', '.join(NEEDED)}; got no {', no '.join(missing)}")
 
 
 def _open(folder: Path, name: str, limit: int) -> int:
-    """Open a file of the folder for reading: a regular file, no link, at most `limit` bytes."""
-    path = folder / name
+    """Open a file of the folder for reading: a regular file, no link but one of the Hub's cache, at most `limit` bytes."""
+    path = opened = folder / name
     mode = path.lstat().st_mode
+    if stat.S_ISLNK(mode) and (blob := cached_blob(path)) is not None and os.path.lexists(blob):
+        opened, mode = blob, blob.lstat().st_mode
     flags = sum(getattr(os, flag, 0) for flag in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY"))
     if not stat.S_ISREG(mode):
         what = "a link" if stat.S_ISLNK(mode) else "a folder" if stat.S_ISDIR(mode) else "a device or a pipe"
         raise ModelError(
             f"{path}: must be a file of the folder itself; got {what}", hint="copy the file into the folder"
         )
-    descriptor = os.open(path, os.O_RDONLY | flags)
+    descriptor = os.open(opened, os.O_RDONLY | flags)
     size = os.fstat(descriptor).st_size
     if size > limit:
         os.close(descriptor)
@@ -178,7 +181,7 @@ def _check_target(target: Path) -> None:
     if not target.is_dir():
         raise ModelError(f"{target}: must be a new path or a model folder; got a file", hint=hint)
     found = sorted(entry.name for entry in target.iterdir())
-    if found and not all((target / name).is_file() for name in _NEEDED):
+    if found and not all((target / name).is_file() for name in NEEDED):
         listed = ", ".join(found[:5]) + (", …" if len(found) > 5 else "")
         raise ModelError(
             f"{target}: must be a new path, an empty folder or a model folder; got a folder of {listed}",

@@ -20,8 +20,9 @@ def load(
     """Load a model; nothing in its folder is trusted or run.
 
     Args:
-        name_or_folder: None: the sentiment model inside the package, ``"reviews"``. A name of such a model. Or a folder, as
-            `Classifier.save` writes it; ``./reviews`` is always one. Weights stay on disk until they are used (memory-mapped).
+        name_or_folder: None: the sentiment model inside the package, ``"reviews"``. A name of such a model. A folder, as
+            `Classifier.save` writes it; ``./reviews`` is always one. Or ``OWNER/NAME`` or ``OWNER/NAME@REVISION``, a model of the
+            Hugging Face Hub, where no such path exists. Weights stay on disk until they are used (memory-mapped).
         backend: as `peephole.ops.run` takes it.
         precision: ``"high"``, or ``"highest"`` to multiply in float32 throughout: see `peephole.ops.run`. Where it makes a
             difference, a probability of the model in the package changes by less than 1e-4.
@@ -30,6 +31,7 @@ def load(
         ModelError: there is no such model, or a file is missing, damaged, of another format or hostile; the message names the
             file and the field.
         OptionError: no backend or precision has that name; or both a model of the package and a folder here have the name.
+        MissingExtra: the model is on the Hub, and huggingface_hub is not installed.
     """
     check_choice("load", "backend", backend, ("auto", *NAMES))
     check_choice("load", "precision", precision, PRECISIONS)

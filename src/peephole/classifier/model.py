@@ -21,6 +21,7 @@ from peephole.classifier.gradients import (
     text_gradients,
     weights_of,
 )
+from peephole.classifier.hub.methods import HubMethods
 from peephole.classifier.prediction import Prediction, Probabilities, check_neutral, predictions, softmax
 from peephole.classifier.storage import Array, Int8Rows, Storage, Tensor, dense, taken
 from peephole.classifier.stream import StreamState, advance
@@ -35,7 +36,7 @@ BLOCK = 1024
 GRADIENT_BLOCK = 32
 
 
-class Classifier:
+class Classifier(HubMethods):
     """A trained classifier: a config, a tokenizer and weights. Immutable; may be used by several threads at once.
 
     Args:
@@ -115,7 +116,7 @@ class Classifier:
         Texts are taken from any iterable, a generator too, a block at a time; memory does not grow with their number.
 
         Args:
-            texts: any texts, empty ones included.
+            texts: any texts, empty ones included; or a `datasets.Dataset`, whose column of texts is found by its usual names.
             top_k: how many labels each prediction lists, at least 1. All by default; ``peephole predict`` shows one unless it is
                 told otherwise.
             neutral: for a model with two labels: the answer is ``"neutral"`` where their probabilities lie less than this apart,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from peephole.errors import TextTypeError as TextTypeError
 
@@ -107,13 +107,26 @@ def blocks(texts: Iterable[str], where: str, size: int) -> Iterator[list[str]]:
 
     Raises:
         TextTypeError: `texts` is itself a text, whose characters would be taken for texts.
+        DataError: `texts` is a data set, and which of its columns holds the texts is not known.
     """
     if isinstance(texts, (str, bytes)):
         raise TextTypeError(
             f"{where}: texts must be an iterable of str; got one {type(texts).__name__}",
             hint="pass a list: [text]",
         )
+    if type(texts).__module__.startswith("datasets."):
+        texts = _of_dataset(texts, where)
     return bounded((checked(text, f"{where}: texts[{n}]") for n, text in enumerate(texts)), size, len)
+
+
+def _of_dataset(data: Any, where: str) -> Iterable[str]:
+    """Return the texts of a `datasets.Dataset`; anything else of that library, such as a column, as it is."""
+    from peephole.reading.dataset_rows import is_dataset, text_column_of
+
+    if not is_dataset(data):
+        return data
+    column = text_column_of(data, where)
+    return (row[column] for row in data.select_columns([column]))
 
 
 def bounded(

@@ -43,7 +43,7 @@ def save_onnx(classifier: Classifier, folder: str | os.PathLike[str], *, precisi
         MODEL: onnx(kept, precision=precision).SerializeToString(),
         FACTS: write_json(_facts(kept, precision)),
         TOKENIZER: kept.tokenizer.to_json().encode(),
-        CARD: model_card(kept.config, name=target.name).encode(),
+        CARD: model_card(kept.config, name=target.name, usage=False).encode(),
     }
     publish(target, content)
     return target

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from peephole.errors import OptionError, require
-from peephole.reading.columns import Request, find_columns
-from peephole.reading.records import Fault, Item, Number, Row, Unreadable, listed, problem_at, shown
+from peephole.reading.columns import Request
+from peephole.reading.dataset_rows import dataset_rows
+from peephole.reading.records import Item, Unreadable
 
 PREFIX = "hf:"
 _NAME = re.compile(
@@ -74,21 +75,7 @@ def read_hub(source: str, request: Request) -> Iterator[Item]:
             "unreachable data set",
             _instead(source, wanted),
         ) from error
-    columns: list[str] = list(data.column_names)
-    layout, problems = find_columns(source, columns, request)
-    if layout is None:
-        yield from problems
-        return
-    needed = request.needed(layout)
-    row = 0
-    names = {column: getattr(data.features[column], "names", None) for column in needed}
-    for row, values in enumerate(data.select_columns(needed), start=1):
-        cells = {column: _value(values[column], names[column]) for column in needed}
-        fault = next((cell for cell in cells.values() if isinstance(cell, Fault)), None)
-        place = f"{source}, row {row}"
-        yield Row(place, layout, cells) if fault is None else problem_at(place, fault)
-    if row == 0:
-        raise Unreadable(source, f"no rows, only the columns {listed(columns)}", "empty file")
+    yield from dataset_rows(data, source, request)
 
 
 def _instead(source: str, wanted: HubName) -> str:
@@ -99,20 +86,3 @@ def _instead(source: str, wanted: HubName) -> str:
         "without a network, fetch it where there is one and give the file: "
         f"datasets.load_dataset({arguments}).to_csv('reviews.csv'), then reviews.csv in place of {source}"
     )
-
-
-def _value(value: Any, names: list[str] | None) -> object:
-    """Return a value as `Row` holds it; an index into class names becomes the name (-1 stands for none)."""
-    if names is not None and isinstance(value, int):
-        if value == -1:
-            return None
-        if not 0 <= value < len(names):
-            return Fault(f"class index {value} is outside the {len(names)} class names", "unknown label")
-        return names[value]
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return Number(str(value))
-    if isinstance(value, str) and "\0" in value:
-        return Fault(
-            f"a value holds a NUL character (U+0000), which is not text: {shown(value, 20)}", "bad character"
-        )
-    return value

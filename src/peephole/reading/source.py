@@ -5,13 +5,14 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import BinaryIO, TypeAlias
+from typing import Any, BinaryIO, TypeAlias, cast
 
 from peephole.errors import OptionError, check_choice
 from peephole.files import nearest_path
 from peephole.reading import hub
 from peephole.reading.columns import LabelMode, Request
 from peephole.reading.compression import open_bytes, open_stdin, unpacked_name
+from peephole.reading.dataset_rows import dataset_rows, is_dataset
 from peephole.reading.examine import Rules
 from peephole.reading.folders import read_folder
 from peephole.reading.jsonl import read_jsonl
@@ -47,7 +48,7 @@ STDIN = "-"
 
 
 def read(
-    sources: StrPath | Sequence[StrPath],
+    sources: StrPath | Any | Sequence[StrPath | Any],
     *,
     text_column: str | None = None,
     label_column: str | None = None,
@@ -69,7 +70,7 @@ def read(
     Args:
         sources: one or several of: a CSV, TSV, JSONL, plain-lines (.txt) or Parquet file, each also gzip; a folder
             with one sub-folder of texts for each class; ``"-"`` for standard input; ``"hf:OWNER/NAME"`` for a
-            Hugging Face data set.
+            Hugging Face data set; or a `datasets.Dataset` or `IterableDataset` itself, whose class names become labels.
         text_column: the column of the texts. None finds text, review, sentence or content, in any case.
         label_column: the column of the labels. None finds label, sentiment, class or target, in any case.
         group_column: a column whose value becomes `Record.group`.
@@ -99,8 +100,8 @@ def read(
         ...     [(record.text, record.label) for record in read(path)]
         [('Great.', 'positive'), ('Dull.', 'negative')]
     """
-    if isinstance(sources, (str, os.PathLike)):
-        sources = [sources]
+    one = isinstance(sources, (str, os.PathLike)) or is_dataset(sources)
+    given = cast("Sequence[Any]", [sources] if one else sources)
     check_choice("read", "labels", labels, ("required", "optional", "absent"))
     if format is not None:
         check_choice("read", "format", format, FORMATS)
@@ -108,10 +109,10 @@ def read(
         raise OptionError(f"read: label_column must be None where labels='absent'; got {label_column!r}")
     if text_column is not None and text_column == label_column:
         raise OptionError(f"read: text_column and label_column must differ; got {text_column!r} for both")
-    names = [os.fspath(source) for source in sources]
+    names = [source if is_dataset(source) else os.fspath(source) for source in given]
     if not names:
         raise OptionError("read: sources must name at least one file, folder or data set; got none")
-    if names.count(STDIN) > 1:
+    if sum(isinstance(name, str) and name == STDIN for name in names) > 1:
         raise OptionError("read: standard input '-' can be read once; got it twice")
     if isinstance(columns, str):
         raise OptionError(f"read: columns must be a sequence of names; got the single string {columns!r}")
@@ -123,7 +124,12 @@ def read(
     return RecordStream([_source(name, format, request) for name in names], request, rules)
 
 
-def _source(path: str, format_name: str | None, request: Request) -> Source:
+def _source(path: Any, format_name: str | None, request: Request) -> Source:
+    if not isinstance(path, str):
+        if format_name is not None:
+            raise OptionError(f"read: format must be None for a data set; got {format_name!r}")
+        name = str(getattr(path.info, "dataset_name", None) or "the data set")
+        return Source(name, lambda: None, lambda: dataset_rows(path, name, request))
     if path == STDIN:
         if format_name == "folder":
             raise OptionError("read: standard input cannot be read as format 'folder'")

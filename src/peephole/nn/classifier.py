@@ -16,6 +16,7 @@ from peephole.classifier.config import ModelConfig
 from peephole.classifier.stages import Dropout, Embedding, Linear, Pooling, Stage
 from peephole.classifier.stages import Recurrent as RecurrentStage
 from peephole.errors import OptionError, ShapeError
+from peephole.nn.pretrained import PretrainedModule
 from peephole.nn.recurrent import Recurrent
 from peephole.ops import Sequences
 
@@ -26,8 +27,8 @@ _ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
-class ClassifierModule(nn.Module):
-    """The stages of a `ModelConfig` as torch modules.
+class ClassifierModule(PretrainedModule, nn.Module):
+    """The stages of a `ModelConfig` as torch modules; `from_pretrained` makes one of a trained model.
 
     Each stage with tensors is a submodule of the stage's name, so the state dict has the names and shapes of
     `ModelConfig.parameter_shapes`. The first weights are meant for training: small normal vectors of tokens,

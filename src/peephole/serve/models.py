@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from peephole.classifier import Classifier, load
+from peephole.classifier.hub.names import hub_model, short_name
 from peephole.classifier.prediction import softmax
-from peephole.classifier.shipped import DEFAULT
+from peephole.classifier.shipped import DEFAULT, find_model
 from peephole.errors import OptionError
 from peephole.insight.network import network_of
 from peephole.serve.batcher import Ids, Row
@@ -36,20 +36,20 @@ def sources(models: Sequence[str]) -> dict[str, str | None]:
     """Return what to load by the name that clients use, the default model first.
 
     Args:
-        models: names of models of this installation, folders, or NAME=FOLDER; none: the model inside the package.
+        models: what `peephole.load` takes, or NAME= before it; none: the model inside the package.
 
     Raises:
         OptionError: a name is not one that an address can hold, or two models have the same.
 
     Example:
-        >>> sources(["reviews", "runs/tweets", "old=runs/7"])
-        {'reviews': 'reviews', 'tweets': 'runs/tweets', 'old': 'runs/7'}
+        >>> sources(["reviews", "runs/tweets", "old=runs/7", "ada/films@v2"])
+        {'reviews': 'reviews', 'tweets': 'runs/tweets', 'old': 'runs/7', 'films': 'ada/films@v2'}
     """
     found: dict[str, str | None] = {}
     for given in models:
         name, equals, folder = given.partition("=")
         source = folder if equals else given
-        name = name if equals else Path(given).resolve().name
+        name = name if equals else short_name(given)
         if not source:
             raise OptionError(
                 f"serve: a model must be a name, a folder or NAME=FOLDER; got {given[:80]!r}",
@@ -67,6 +67,22 @@ def sources(models: Sequence[str]) -> dict[str, str | None]:
             )
         found[name] = source
     return found or {DEFAULT: None}
+
+
+def pinned(models: Sequence[str]) -> tuple[str, ...]:
+    """Return the same models, those of the Hugging Face Hub fetched and named by their folders.
+
+    Every process of the server, and each that takes the place of one that died, then loads the same commit, without a network.
+
+    Raises:
+        OptionError: as `sources`.
+        ModelError: the Hub has no such model, or was not reached.
+    """
+    named = zip(models, sources(models).items() if models else (), strict=True)
+    return tuple(
+        given if source is None or hub_model(source) is None else f"{name}={find_model(source)}"
+        for given, (name, source) in named
+    )
 
 
 def load_models(models: Sequence[str]) -> dict[str, Classifier]:

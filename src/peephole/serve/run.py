@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import os
 import shutil
@@ -24,7 +25,7 @@ def run(settings: Settings) -> None:
     for module in ("fastapi", "uvicorn", "httptools", "prometheus_client", "threadpoolctl"):
         require(module, extra="serve", purpose="peephole serve")
     from peephole.serve.logs import start_logs
-    from peephole.serve.models import load_models
+    from peephole.serve.models import load_models, pinned
 
     if settings.workers > 1 and os.name != "posix":
         raise OptionError(
@@ -32,6 +33,7 @@ def run(settings: Settings) -> None:
             hint="start several servers behind a proxy",
         )
     start_logs()
+    settings = dataclasses.replace(settings, models=pinned(settings.models))
     classifiers = load_models(settings.models)
     listener = _listener(settings)
     try:

@@ -128,7 +128,9 @@ def fit_classifier(
             recipe=recipe,
             weight_column=_WEIGHT,
             checkpoint_steps=2**31,
-            language_model=None if language_model is None else Path(language_model),
+            language_model=language_model
+            if language_model is None or isinstance(language_model, str)
+            else Path(language_model),
             word_vectors=None if word_vectors is None else Path(word_vectors),
             cpu=cpu,
         )

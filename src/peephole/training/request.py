@@ -31,7 +31,7 @@ class TrainRequest:
         weight_column: column of `sources` that says how much each text counts in the loss: 2 as if it stood there twice, 0 as
             if it were not there; None counts all alike. Development texts count alike too.
         where: column and value; other rows are left out. Unlabelled sources are not asked for it.
-        teachers: folders of trained models whose averaged probabilities are targets, beside the labels.
+        teachers: trained models, as `peephole.load` takes them, whose averaged probabilities are targets, beside the labels.
         unlabelled: sources of texts without labels, for teachers, virtual adversarial training or entropy.
         format: format of the sources; None tells it from their names.
         skip_bad: leave out records that cannot be used, and count them, instead of refusing the sources.
@@ -39,7 +39,8 @@ class TrainRequest:
         time_budget: stop in good order after so many seconds, above 0, counted from the call; None never stops.
         checkpoint_steps: steps between two checkpoints, at least 1; does not change the result.
         tensorboard: folder for TensorBoard's files, or None.
-        language_model: folder of `pretrain`, whose tokens, vectors and recurrent layers the run starts from, or None.
+        language_model: folder of `pretrain`, or its name on the Hugging Face Hub, whose tokens, vectors and recurrent layers the
+            run starts from, or None.
         word_vectors: file of word vectors (GloVe's or word2vec's text format, ``.gz`` too), or None.
         cpu: do not use a GPU.
         command: the command line, for the model card.
@@ -67,7 +68,7 @@ class TrainRequest:
     time_budget: float | None = None
     checkpoint_steps: int = 200
     tensorboard: Path | None = None
-    language_model: Path | None = None
+    language_model: str | Path | None = None
     word_vectors: Path | None = None
     cpu: bool = False
     command: str = ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -70,7 +71,8 @@ def train(request: TrainRequest, *, progress: Progress | None = None) -> TrainRe
     check_output(request.output, resume=request.resume)
     language = None if request.language_model is None else load_language(request.language_model)
     if language is not None:
-        request = dataclasses.replace(request, recipe=adapt_recipe(request.recipe, language))
+        recipe = adapt_recipe(request.recipe, language)
+        request = dataclasses.replace(request, recipe=recipe, language_model=language.path)
     if before := finished_before(request):
         return before
     machine = Machine(request.recipe.precision, cpu=request.cpu)
@@ -184,7 +186,7 @@ def _options(request: TrainRequest) -> dict[str, Any]:
         "teachers": [teacher_digest(teacher) for teacher in request.teachers],
     }
     if request.language_model is not None:
-        weights = request.language_model / WEIGHTS
+        weights = Path(request.language_model) / WEIGHTS
         options["language_model"] = hashlib.sha256(weights.read_bytes()).hexdigest()
     if (vectors := request.word_vectors) is not None:
         if not vectors.is_file():

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 
 from peephole.classifier import Classifier, load
+from peephole.classifier.shipped import find_model
 from peephole.errors import OptionError
 from peephole.files import sync_folder, write_synced
 from peephole.training.checkpoint import ANSWERS
@@ -47,7 +48,7 @@ def load_teachers(folders: Sequence[str | Path], labels: Sequence[str]) -> list[
     """Load trained models as teachers of a run.
 
     Args:
-        folders: model folders.
+        folders: model folders, or names as `peephole.load` takes them.
         labels: names of the run's classes, in the order of their indices.
 
     Raises:
@@ -56,7 +57,8 @@ def load_teachers(folders: Sequence[str | Path], labels: Sequence[str]) -> list[
     """
     teachers: list[Teacher] = []
     for path in folders:
-        classifier = load(path)
+        folder = find_model(path)
+        classifier = load(folder)
         if sorted(classifier.labels) != sorted(labels):
             raise OptionError(
                 f"train: a teacher must have the labels of the texts, {', '.join(map(repr, labels))}; "
@@ -64,7 +66,7 @@ def load_teachers(folders: Sequence[str | Path], labels: Sequence[str]) -> list[
                 hint="write the labels of the texts as the teacher has them, or train a teacher on these texts",
             )
         columns = [classifier.labels.index(label) for label in labels]
-        teachers.append(Teacher(path, classifier, columns, teacher_digest(path)))
+        teachers.append(Teacher(path, classifier, columns, teacher_digest(folder)))
     return teachers
 
 
@@ -117,12 +119,17 @@ def ask_teachers(
 def teacher_digest(folder: str | Path) -> str:
     """Return the SHA-256 of the files that decide what a model answers.
 
+    Args:
+        folder: its folder, or its name as `peephole.load` takes it.
+
     Raises:
         OptionError: a file is missing.
+        ModelError: a name of the Hub, and there is no such model.
     """
+    place = find_model(folder)
     digest = hashlib.sha256()
     for name in _FILES:
-        path = Path(folder) / name
+        path = place / name
         if not path.is_file():
             raise OptionError(f"train: a teacher must be a model folder; got {folder}, which has no {name}")
         digest.update(hashlib.sha256(path.read_bytes()).digest())

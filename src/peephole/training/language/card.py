@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-_CARD = """# {name}
+from peephole.classifier.card_metadata import head_fields
+from peephole.classifier.yaml_head import yaml_head
+
+_CARD = """{head}
+# {name}
 
 A language model of Peephole: {what} It is a start for classifiers:
 
@@ -27,7 +31,7 @@ Trained by
 
 
 def language_card(config: Mapping[str, Any], name: str, parameters: int) -> str:
-    """Return the text of README.md in a language model's folder.
+    """Return the text of README.md in a language model's folder; its head is for the Hugging Face Hub.
 
     Args:
         config: what `language_model.json` holds.
@@ -41,6 +45,7 @@ def language_card(config: Mapping[str, Any], name: str, parameters: int) -> str:
         else "it tells each next token."
     )
     return _CARD.format(
+        head=yaml_head(_metadata(config, name)),
         name=name,
         what=what,
         parameters=parameters,
@@ -51,3 +56,17 @@ def language_card(config: Mapping[str, Any], name: str, parameters: int) -> str:
         **{key: recipe[key] for key in ("cell", "layers", "hidden_size", "embedding")},
         **{key: data[key] for key in ("vocabulary", "training", "training_tokens", "held_out")},
     )
+
+
+def _metadata(config: Mapping[str, Any], name: str) -> dict[str, Any]:
+    data, held_out = config["data"], config["metrics"]["held_out"]
+    result = {
+        "task": {"type": "language-modeling", "name": "Language modelling"},
+        "dataset": {
+            "type": "own",
+            "name": "texts held out of training",
+            "args": {"texts": data["held_out"]},
+        },
+        "metrics": [{"type": "perplexity", "value": held_out["perplexity"], "name": "Perplexity, by token"}],
+    }
+    return head_fields(data, name, [result], tags=["language-model", config["recipe"]["cell"]])

@@ -14,8 +14,11 @@ from numpy.typing import NDArray
 
 import peephole
 from peephole import cells
+from peephole.classifier.folder import MAX_WEIGHT_BYTES
+from peephole.classifier.hub.names import hub_model
 from peephole.classifier.preprocessing import Preprocessing
 from peephole.classifier.rules import shown
+from peephole.classifier.stages import MAX_VOCABULARY
 from peephole.classifier.storage import dense
 from peephole.classifier.strict_json import read_json
 from peephole.classifier.tokenizer import Tokenizer
@@ -87,6 +90,19 @@ def save_language(language: Language) -> None:
     Raises:
         ModelError: a number is NaN or infinite.
     """
+    publish(Path(os.path.realpath(language.path)), language_files(language, language.path.name))
+
+
+def language_files(language: Language, name: str) -> dict[str, bytes]:
+    """Return the bytes of a language model's files, by their names.
+
+    Args:
+        language: the model.
+        name: what its card calls it.
+
+    Raises:
+        ModelError: a number is NaN or infinite.
+    """
     check_finite(language.weights, "save_language")
     config = {
         "format": FORMAT,
@@ -96,25 +112,47 @@ def save_language(language: Language) -> None:
         "metrics": dict(language.metrics),
         "data": dict(language.data),
     }
-    content = {
+    return {
         CONFIG: json.dumps(config, indent=2, allow_nan=False, ensure_ascii=False).encode(),
         WEIGHTS: weight_bytes(language.weights),
         TOKENIZER: language.tokenizer.to_json().encode(),
-        CARD: language_card(
-            config, language.path.name, sum(w.size for w in language.weights.values())
-        ).encode(),
+        CARD: language_card(config, name, sum(w.size for w in language.weights.values())).encode(),
     }
-    publish(Path(os.path.realpath(language.path)), content)
+
+
+def find_language(name_or_folder: str | os.PathLike[str]) -> Path:
+    """Return the folder of a language model: one of the Hugging Face Hub (``OWNER/NAME[@REVISION]``) is fetched into the cache.
+
+    Raises:
+        ModelError: there is no such model, or a file is missing or too large.
+        MissingExtra: it is on the Hub, and huggingface_hub is not installed.
+    """
+    wanted = hub_model(name_or_folder)
+    if wanted is None:
+        return Path(name_or_folder)
+    from peephole.classifier.hub.fetch import MAX_CARD_BYTES, fetch
+    from peephole.classifier.hub.repository import Access
+
+    limits = {
+        CONFIG: _MAX_CONFIG_BYTES,
+        TOKENIZER: byte_limit(MAX_VOCABULARY),
+        WEIGHTS: MAX_WEIGHT_BYTES,
+        CARD: MAX_CARD_BYTES,
+    }
+    return fetch(wanted, Access(), limits, (CONFIG, WEIGHTS, TOKENIZER))
 
 
 def load_language(folder: str | os.PathLike[str]) -> Language:
     """Read a language model's folder.
 
+    Args:
+        folder: a folder, or the name of one on the Hugging Face Hub, as `find_language` takes it.
+
     Raises:
         ModelError: the folder or one of its files is missing, of another format, damaged, or disagrees with the others; the
             message names the file and the field.
     """
-    path = Path(folder)
+    path = find_language(folder)
     if not path.exists():
         raise ModelError(f"{path}: no such folder{nearest_path(path, folders=True)}", hint=_HINT)
     for name in (CONFIG, WEIGHTS, TOKENIZER):

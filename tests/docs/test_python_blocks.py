@@ -20,6 +20,7 @@ SLOW = {
     "how-to/compare-cells",
     "how-to/export",
     "how-to/explain-a-prediction",
+    "how-to/use-with-hugging-face",
     "how-to/use-with-scikit-learn",
     "how-to/compile-and-export",
 }

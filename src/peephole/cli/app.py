@@ -18,6 +18,7 @@ COMMANDS = {
     "convert": "Store a model in float16 or int8, a half or a quarter of the size; the scores in its card stay those of the "
     "original.",
     "export": "Write a model as ONNX: a graph of standard operators, its tokenizer, its labels and its card.",
+    "push": "Put a model on the Hugging Face Hub, with a card that gives the scores of its own record.",
     "serve": "Answer over HTTP: POST /predict, POST /explain, GET /models, /health, /ready, /metrics and /openapi.json.",
     "compare": "Compare RNN, LSTM, peephole LSTM and GRU under one budget, from several seeds: one HTML report, and JSON.",
     "tune": "Search the recipe: trials on the same texts, judged by their development part; the first is the recipe as given.",

@@ -53,10 +53,11 @@ def export(
     """
     check_choice("export", "to", to, FORMATS)
     from peephole.classifier import load
+    from peephole.classifier.hub.names import short_name
     from peephole.export import save_onnx
 
     classifier = load(model)
-    done = save_onnx(classifier, out or Path(f"{Path(model).resolve().name}-{to}"), precision=precision)
+    done = save_onnx(classifier, out or Path(f"{short_name(model)}-{to}"), precision=precision)
     size = (done / "model.onnx").stat().st_size
     if as_json:
         output.print_json({"output": str(done), "to": to, "precision": precision, "bytes": size})

@@ -18,7 +18,7 @@ EXTRAS = {
     "train": ("torch", "accelerate", "matplotlib", "tensorboard"),
     "figures": ("matplotlib",),
     "parquet": ("pyarrow",),
-    "hub": ("datasets",),
+    "hub": ("datasets", "huggingface_hub"),
     "serve": ("fastapi", "uvicorn", "httptools", "prometheus_client"),
     "onnx": ("onnx",),
     "bench": ("onnx", "onnxruntime", "jax"),

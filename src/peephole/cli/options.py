@@ -18,7 +18,7 @@ def model_argument() -> Any:
     """Return the argument that is a model."""
     return typer.Argument(
         metavar="MODEL",
-        help="Model folder, or the name of a model of this installation",
+        help="Model folder, name of a model of this installation, or OWNER/NAME on the Hugging Face Hub",
         autocompletion=completion.models,
         show_default=False,
     )
@@ -54,7 +54,8 @@ Model = Annotated[
     typer.Option(
         "--model",
         "-m",
-        help="Model folder, or the name of a model of this installation [default: reviews]",
+        help="Model folder, name of a model of this installation, or OWNER/NAME on the Hugging Face Hub "
+        "[default: reviews]",
         autocompletion=completion.models,
     ),
 ]

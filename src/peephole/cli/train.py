@@ -70,7 +70,7 @@ def train(
         ),
     ] = None,
     language_model: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             "--from",
             metavar="LM",

@@ -14,6 +14,7 @@ from peephole.classifier.hub.repository import Access, Repository, cached
 from peephole.classifier.stages import MAX_VOCABULARY
 from peephole.classifier.tokenizer_file import byte_limit
 from peephole.errors import ModelError
+from peephole.files import nearest_path
 
 MAX_CARD_BYTES = 1 << 20
 _MAX_TOKENIZER_BYTES = byte_limit(MAX_VOCABULARY)
@@ -86,8 +87,9 @@ def fetch(
 def _from_cache(wanted: HubModel, access: Access, needed: Sequence[str], why: Unreachable) -> Path:
     folder = cached(wanted, access, needed)
     if folder is None:
+        beside = nearest_path(wanted.repo, folders=True)
         raise ModelError(
-            f"{wanted}: no such model folder here, no copy in the cache, and the Hugging Face Hub was not reached: {why}",
+            f"{wanted}: no such model folder here{beside}, no copy in the cache, and the Hugging Face Hub was not reached: {why}",
             hint="check the path, or fetch the model once where there is a network",
         ) from why
     if not why.wanted:

@@ -12,6 +12,7 @@ from typing import Any
 import peephole
 from peephole.classifier.hub.names import HubModel
 from peephole.errors import MissingExtra, ModelError, PeepholeError, require
+from peephole.files import nearest_path
 
 TIMEOUT = 10.0  # seconds to wait for an answer about a repository
 
@@ -54,8 +55,9 @@ def library_for(name: str) -> ModuleType:
         MissingExtra: it is not installed; the message says both.
     """
     try:
+        beside = nearest_path(name.partition("@")[0], folders=True)
         return hub_library(
-            f"{name}: no such model folder, and fetching a model of that name from the Hugging Face Hub"
+            f"{name}: no such model folder{beside}, and fetching a model of that name from the Hugging Face Hub"
         )
     except MissingExtra as error:
         raise MissingExtra(error.message, hint=f"check the path, or {error.hint}") from error

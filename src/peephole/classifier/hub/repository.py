@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -13,6 +14,7 @@ from typing import Any
 from peephole.classifier.hub.library import TIMEOUT, Unreachable, asking, library_for, make_api
 from peephole.classifier.hub.names import HubModel
 from peephole.errors import ModelError
+from peephole.files import nearest_path
 
 _REFS = "refs"
 
@@ -59,7 +61,8 @@ class Repository:
         if self._library.constants.HF_HUB_OFFLINE:
             raise Unreachable("HF_HUB_OFFLINE is set", wanted=True)
         api = make_api(self._library, access.token)
-        missing = "no such model folder here, and no such model on the Hugging Face Hub"
+        beside = nearest_path(wanted.repo, folders=True)
+        missing = f"no such model folder here{beside}, and no such model on the Hugging Face Hub"
         with asking(self._library, wanted, str(wanted), missing):
             info = api.model_info(wanted.repo, revision=wanted.revision, files_metadata=True, timeout=TIMEOUT)
             self.commit = _hash(info.sha)
@@ -106,7 +109,7 @@ class Repository:
                 endpoint=self._library.constants.ENDPOINT,
                 force_download=self.access.force,
                 etag_timeout=TIMEOUT,
-                tqdm_class=_bounded_bar(self._library, f"{self.wanted}, {name}", self.sizes[name]),
+                **_bounded(self._library, f"{self.wanted}, {name}", self.sizes[name]),
             )
         return Path(path)
 
@@ -141,6 +144,12 @@ def _hash(commit: object) -> str:
     if not isinstance(commit, str) or not HubModel("", commit).is_commit:
         raise ValueError(f"a commit's hash must be 40 hexadecimal digits; got {commit!r:.80}")
     return commit
+
+
+def _bounded(library: ModuleType, where: str, limit: int) -> dict[str, Any]:
+    """Return the option that ends a download after so many bytes; none for a library before 1.0, which trusts what it listed."""
+    known = inspect.signature(library.hf_hub_download).parameters
+    return {"tqdm_class": _bounded_bar(library, where, limit)} if "tqdm_class" in known else {}
 
 
 def _bounded_bar(library: ModuleType, where: str, limit: int) -> Any:

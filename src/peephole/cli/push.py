@@ -34,7 +34,7 @@ def push(
     pull_request: Annotated[
         bool, typer.Option("--pr", help="Open a pull request in place of writing to the branch")
     ] = False,
-    message: Annotated[str | None, typer.Option("--message", "-m", help="Message of the commit")] = None,
+    message: Annotated[str | None, typer.Option("--message", help="Message of the commit")] = None,
     license: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="Licence of the model, such as apache-2.0", rich_help_panel=CARD),
@@ -54,7 +54,7 @@ def push(
         ),
     ] = None,
     tag: Annotated[
-        list[str] | None, typer.Option(help="A further tag; may be repeated", rich_help_panel=CARD)
+        list[str] | None, typer.Option(metavar="TAG", help="A further tag; may be repeated", rich_help_panel=CARD)
     ] = None,
     keep_card: Annotated[
         bool,

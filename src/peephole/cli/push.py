@@ -54,7 +54,8 @@ def push(
         ),
     ] = None,
     tag: Annotated[
-        list[str] | None, typer.Option(metavar="TAG", help="A further tag; may be repeated", rich_help_panel=CARD)
+        list[str] | None,
+        typer.Option(metavar="TAG", help="A further tag; may be repeated", rich_help_panel=CARD),
     ] = None,
     keep_card: Annotated[
         bool,

@@ -67,7 +67,7 @@ def test_examples_of_generated_pages_are_those_of_docstrings() -> None:
     assert len(pages) > 10
     for page in pages:
         for block in blocks(page):
-            assert block.language in ("pycon", "text"), f"{page}: line {block.line}: {block.language}"
+            assert block.language in ("pycon", "text", "bash"), f"{page}: line {block.line}: {block.language}"
             if block.language == "pycon":
                 for example in doctest.DocTestParser().get_examples(block.text):
                     ast.parse(example.source)

@@ -99,7 +99,7 @@ class _Split:
             for track, kind in zip(stage, kinds, strict=True):
                 columns = slice(at, at + kind.output_size)
                 sink = pooling.sink(columns, reverse=kind.reverse) if is_last else _keep(rows[:, :, columns])
-                worst = max(worst, track.run(spans, touched, inputs, sink))
+                worst = float(np.maximum(worst, track.run(spans, touched, inputs, sink)))
                 at = columns.stop
             inputs, touched = rows, _reached(touched, kinds, self._case.steps)
         if isinstance(self._stages[-1], _Linear):

@@ -98,15 +98,19 @@ class SplitTrack:
                 gamma[before:count] = self._before[name][t]
             before = count
             inside = ((first[:count] <= t) & (t < end[:count])).astype(self._inputs.dtype)[:, None]
-            parts = self._step(
-                t, {name: (beta[:count], gamma[:count]) for name, (beta, gamma) in states.items()}, inside,
-                None if inputs is None else inputs[t, order[:count]],
-            )  # fmt: skip
+            # NumPy now and then warns of invalid numbers that a product left in rows that are no part of it. Where there is one
+            # in truth, the difference below is NaN.
+            with np.errstate(invalid="ignore"):
+                parts = self._step(
+                    t, {name: (beta[:count], gamma[:count]) for name, (beta, gamma) in states.items()}, inside,
+                    None if inputs is None else inputs[t, order[:count]],
+                )  # fmt: skip
             for name, (beta, gamma) in states.items():
                 one = self._projected(parts[name]) if name == "h" else parts[name]
                 beta[:count] = 0.0 if one.beta is None else one.beta
                 gamma[:count] = 0.0 if one.gamma is None else one.gamma
-                worst = max(worst, float(np.abs(beta[:count] + gamma[:count] - self._after[name][t]).max()))
+                off = np.abs(beta[:count] + gamma[:count] - self._after[name][t]).max()
+                worst = float(np.maximum(worst, off))  # NaN, where one of them is
             sink(t, order[:count], states["h"][0][:count])
         return worst
 

@@ -19,7 +19,7 @@ def phrases_html(data: PageData) -> str:
     """Return the tree; nothing where there is none, and its sentence alone where it is too wide.
 
     Example:
-        >>> phrases_html({"phrases": []})
+        >>> phrases_html({"phrases": [], "push": None, "words": []})
         ''
     """
     phrases, push, words = data["phrases"], data["push"], data["words"]

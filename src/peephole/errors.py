@@ -10,6 +10,7 @@
     │   └── TextTypeError   (TypeError)     something that is no str stands where a text must stand
     ├── ModelError          (ValueError)    a model folder or checkpoint that is refused
     ├── TrainingDiverged    (FloatingPointError)  the loss or a gradient became infinite or undefined
+    ├── ProcessLost         (RuntimeError)  one of several processes that train together has ended
     └── MissingExtra        (ImportError)   an optional dependency is needed; names the extra
 
 Beside the tree stand `peephole.training.TrainingInterrupted` (KeyboardInterrupt), a run that was stopped in good order, and
@@ -206,6 +207,10 @@ class TrainingDiverged(PeepholeError, FloatingPointError):
 
     Remedy: train with a smaller learning rate. The message says at which step it happened, and what is kept.
     """
+
+
+class ProcessLost(PeepholeError, RuntimeError):
+    """One of several processes that train together has ended, so that the others cannot go on."""
 
 
 class NotCompiledWarning(UserWarning):

@@ -1,11 +1,9 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from peephole.errors import OptionError
 from peephole.training.batches import Budget, epoch_batches, gather, sorted_batches
 from peephole.training.corpus import Corpus
 
@@ -18,31 +16,14 @@ BUDGET = Budget(tokens=2_000, rows=20)
     tokens=st.integers(1, 200),
     rows=st.integers(1, 12),
     epoch=st.integers(0, 3),
-    processes=st.integers(1, 4),
 )
-def test_every_text_once_and_within_the_budget(lengths, tokens, rows, epoch, processes) -> None:
+def test_every_text_once_and_within_the_budget(lengths, tokens, rows, epoch) -> None:
     array = np.array(lengths)
-    batches = epoch_batches(array, Budget(tokens, rows), seed=5, epoch=epoch, processes=processes)
+    batches = epoch_batches(array, Budget(tokens, rows), seed=5, epoch=epoch)
     assert sorted(np.concatenate(batches).tolist()) == list(range(len(lengths)))
-    assert len(batches) % processes == 0
     for batch in batches:
-        assert len(batch) >= 1
-    if processes == 1:
-        for batch in batches:
-            assert len(batch) <= rows
-            assert len(batch) == 1 or array[batch].max() * len(batch) <= tokens
-
-
-def test_processes_share_the_texts_without_overlap() -> None:
-    batches = epoch_batches(LENGTHS, BUDGET, seed=1, epoch=0, processes=3)
-    shares = [np.concatenate(batches[process::3]) for process in range(3)]
-    assert sorted(np.concatenate(shares).tolist()) == list(range(500))
-    assert len({len(batches[process::3]) for process in range(3)}) == 1
-
-
-def test_more_processes_than_texts_are_refused() -> None:
-    with pytest.raises(OptionError, match="every process needs at least one text; got 2 texts, 3 processes"):
-        epoch_batches(np.array([1, 2]), BUDGET, seed=1, epoch=0, processes=3)
+        assert 1 <= len(batch) <= rows
+        assert len(batch) == 1 or array[batch].max() * len(batch) <= tokens
 
 
 def test_chance_is_a_function_of_seed_and_epoch() -> None:

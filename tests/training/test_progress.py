@@ -116,12 +116,12 @@ def test_the_meter_counts_this_session_only(monkeypatch) -> None:
     now = [100.0]
     monkeypatch.setattr("peephole.training.meter.time.monotonic", lambda: now[0])
     state = State(step=10, tokens=1_000, seconds=50.0)
-    meter = Meter(state, lambda: 1, steps=40, processes=2)
+    meter = Meter(state, lambda: 1, steps=40)
     for step, loss in ((11, 1.0), (12, 0.5)):
         now[0] += 2.0
         state.step, state.tokens = step, state.tokens + 300
         report = meter.report(loss, 0.1)
-    assert report.tokens_per_second == pytest.approx(2 * 600 / 4)
+    assert report.tokens_per_second == pytest.approx(600 / 4)
     assert report.seconds_left == pytest.approx(2 * 28)
     assert report.loss == 0.75
     assert meter.seconds == 54.0

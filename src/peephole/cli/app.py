@@ -69,9 +69,16 @@ def main() -> None:
 
         sys.exit(status_of(lambda: answer(**quick)))
     from peephole.cli.program import program
+    from peephole.cli.voice import is_first
 
     command = asked(arguments)
-    program(COMMANDS, () if command is None else (command,))()
+    made = program(COMMANDS, () if command is None else (command,))
+    if is_first():
+        made()
+    else:
+        from peephole.cli.program import beside_the_first
+
+        sys.exit(beside_the_first(made))
 
 
 def __getattr__(name: str) -> object:

@@ -12,6 +12,7 @@ from peephole.cli.compare_options import flag, rates, refuse, seed_numbers, shar
 from peephole.cli.options import DATA, Cpu, Json, TimeBudget, output_option, seconds, texts_argument
 from peephole.cli.reading_options import Reading, with_reading
 from peephole.cli.study import Progress, listed, show_study, typed
+from peephole.cli.voice import check_alone
 from peephole.errors import OptionError, check_choice, require
 
 _TASK, _WHO = "Tasks", "Who is compared"
@@ -142,6 +143,10 @@ def compare(
         # Two cells, with as many units
         peephole compare reviews.csv --contenders lstm,gru --match units
     """
+    check_alone(
+        "peephole compare",
+        "compare one contender a process: --cells gru in one, --cells lstm in another, each with an output of its own",
+    )
     require("torch", extra="train", purpose="peephole compare")
     require("matplotlib", extra="figures", purpose="the report of peephole compare")
     from peephole.studies.compare.comparison import Plan

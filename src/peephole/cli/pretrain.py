@@ -78,6 +78,8 @@ def pretrain(
         **reading.texts(),
     )
     result = run(request)
+    if result.process:  # the first of several processes speaks for all
+        return
     if as_json:
         output.print_json(summary(result))
     else:

@@ -6,7 +6,7 @@ import importlib
 import os
 import re
 from collections.abc import Collection, Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -14,6 +14,7 @@ from typer.core import TyperCommand, TyperGroup
 import peephole
 from peephole.cli.examples import Example, examples_text, split_help
 from peephole.cli.guard import guard
+from peephole.cli.status import DONE, USAGE
 
 
 class _Command(TyperCommand):
@@ -94,3 +95,14 @@ def program(summaries: Mapping[str, str], loaded: Collection[str]) -> typer.Type
 
 def _not_called() -> None:
     """Stand in the list of commands for one that the command line does not call."""
+
+
+def beside_the_first(program: typer.Typer) -> int:
+    """Run the program in a process beside the first of several, which says for all what is wrong with the command line."""
+    # The class above has no public name in the command-line library.
+    usage_error = cast("type[Exception]", typer.BadParameter.__mro__[1])
+    try:
+        status: object = program(standalone_mode=False)
+    except usage_error:
+        return USAGE
+    return status if isinstance(status, int) else DONE

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable
 
+from peephole.cli.voice import may_speak
 from peephole.errors import OptionError, PeepholeError
 from peephole.files import nearest_path
 
@@ -15,14 +16,15 @@ DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 def status_of(action: Callable[[], object]) -> int:
     """Do something, and return the exit status; show what it raises as a message on stderr.
 
-    A traceback is shown, by raising again, only with ``peephole --debug`` or ``PEEPHOLE_DEBUG``.
+    A traceback is shown, by raising again, only with ``peephole --debug`` or ``PEEPHOLE_DEBUG``. Of several processes that
+    train together one says what happened, for all.
     """
     try:
         action()
         sys.stdout.flush()  # a full disk is found out here, and not while the interpreter ends
         return DONE
     except KeyboardInterrupt as interrupt:
-        say(str(interrupt) or "interrupted")
+        _say_once(str(interrupt) or "interrupted")
         return INTERRUPTED
     except BrokenPipeError:
         # The reader of our output has gone, as in `peephole predict … | head`: that is its right.
@@ -31,7 +33,7 @@ def status_of(action: Callable[[], object]) -> int:
     except PeepholeError as error:
         if debugging():
             raise
-        say(f"error: {error}")
+        _say_once(f"error: {error}")
         return USAGE if isinstance(error, OptionError) else FAILED
     except OSError as error:
         try:
@@ -41,7 +43,7 @@ def status_of(action: Callable[[], object]) -> int:
         if debugging():
             raise
         near = nearest_path(str(error.filename)) if isinstance(error, FileNotFoundError) else ""
-        say(
+        _say_once(
             f"error: {error.filename}: {error.strerror}{near}"
             if error.filename
             else f"error: {error.strerror or error}"
@@ -58,6 +60,11 @@ def say(message: str) -> None:
     """Print a message for a person on stderr."""
     sys.stderr.write(f"{message}\n")
     sys.stderr.flush()
+
+
+def _say_once(message: str) -> None:
+    if may_speak():
+        say(message)
 
 
 def _forget_output() -> None:

@@ -134,6 +134,8 @@ def train(
         **reading.labelled(),
     )
     result = run(request, progress=make_progress())
+    if result.process:  # the first of several processes speaks for all
+        return
     if as_json:
         output.print_json(summary(result))
     else:

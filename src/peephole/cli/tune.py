@@ -13,6 +13,7 @@ from peephole.cli.options import Cpu, Json, TimeBudget, output_option, seconds, 
 from peephole.cli.reading_options import Reading, with_reading
 from peephole.cli.recipe_options import with_recipe
 from peephole.cli.study import Progress, listed, show_study, typed
+from peephole.cli.voice import check_alone
 from peephole.errors import require
 from peephole.training import Recipe
 
@@ -61,6 +62,7 @@ def tune(
         # Two settings only, within limits
         peephole tune reviews.csv --search learning_rate=0.0005..0.01,hidden_size
     """
+    check_alone("peephole tune", "for trials side by side on one machine or many: --engine ray")
     require("torch", extra="train", purpose="peephole tune")
     require("optuna", extra="tune", purpose="peephole tune")
     require("matplotlib", extra="figures", purpose="the report of peephole tune")

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
+from peephole.nn.part import Part
 from peephole.ops import Sequences
 from peephole.ops.batch_sizes import BatchSizes
 from peephole.ops.packing import check_lengths
@@ -40,6 +41,7 @@ class Batch:
         restore: rows `[R, …]` or `[T, N, …]` → the shape that the batch came in.
         is_packed: whether rows are packed.
         is_empty: whether there is no step of any sequence.
+        part: the part of a larger batch that this is, for which chance is drawn; None: all of it.
     """
 
     rows: Tensor
@@ -50,6 +52,7 @@ class Batch:
     restore: Callable[[Tensor], Tensor | PackedSequence]
     is_packed: bool
     is_empty: bool = False
+    part: Part | None = None
 
 
 def from_packed(sequence: PackedSequence) -> Batch:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from peephole.classifier.stages import Dropout, Embedding, Linear, Pooling, Stag
 from peephole.classifier.stages import Recurrent as RecurrentStage
 from peephole.errors import OptionError, ShapeError
 from peephole.nn.pretrained import PretrainedModule
+from peephole.nn.part import PackedPart, ones_dropped
 from peephole.nn.recurrent import Recurrent
 from peephole.ops import Sequences
 
@@ -83,13 +85,16 @@ class ClassifierModule(PretrainedModule, nn.Module):
         """
         return self.classify(self.embed(ids, sequences), sequences)
 
-    def embed(self, ids: Tensor, sequences: Sequences, *, noise: bool = True) -> Tensor:
+    def embed(
+        self, ids: Tensor, sequences: Sequences, *, noise: bool = True, part: PackedPart | None = None
+    ) -> Tensor:
         """Return the vectors of tokens, after the dropouts that follow the embedding.
 
         Args:
             ids: token ids as packed rows `[R]`, int64.
             sequences: which row belongs to which text.
             noise: False leaves the dropouts out, in training too.
+            part: the part of a larger batch that the texts are: dropouts are drawn for the whole of it; None: they are all.
 
         Returns:
             Rows `[R, E]`, float32.
@@ -101,19 +106,26 @@ class ClassifierModule(PretrainedModule, nn.Module):
         rows = self._module(self.config.stages[0], nn.Embedding)(ids)
         for stage in self.config.stages[1 : self._embedding_stages]:
             if noise:
-                rows = self._run(stage, rows, sequences)
+                rows = self._run(stage, rows, sequences, part)
         return rows
 
-    def classify(self, rows: Tensor, sequences: Sequences, states: dict[str, Tensor] | None = None) -> Tensor:
+    def classify(
+        self,
+        rows: Tensor,
+        sequences: Sequences,
+        states: dict[str, Tensor] | None = None,
+        part: PackedPart | None = None,
+    ) -> Tensor:
         """Return the scores `[N, C]` for the vectors that `embed` returned, `[R, E]`.
 
         Args:
             rows: the vectors, packed `[R, E]`.
             sequences: which row belongs to which text.
             states: takes the output rows `[R, K·H]` of each recurrent stage, by its name.
+            part: the part of a larger batch that the texts are, as in `embed`.
         """
         for stage in self.config.stages[self._embedding_stages :]:
-            rows = self._run(stage, rows, sequences)
+            rows = self._run(stage, rows, sequences, part)
             if states is not None and isinstance(stage, RecurrentStage):
                 states[stage.name] = rows
         return rows
@@ -131,16 +143,20 @@ class ClassifierModule(PretrainedModule, nn.Module):
         assert isinstance(module, kind)
         return module
 
-    def _run(self, stage: Stage, rows: Tensor, sequences: Sequences) -> Tensor:
+    def _run(self, stage: Stage, rows: Tensor, sequences: Sequences, part: PackedPart | None) -> Tensor:
         if isinstance(stage, Dropout):
-            return _drop(stage, rows, sequences) if self.training and stage.p else rows
+            if not self.training or not stage.p:
+                return rows
+            before = self.config.stages[: self.config.stages.index(stage)]
+            pooled = any(isinstance(each, Pooling) for each in before)
+            return _drop(stage, rows, sequences, part, pooled=pooled)
         if isinstance(stage, Pooling):
             width = rows.shape[1] // self._directions(stage)
             return torch.cat([_POOL[kind](rows, sequences, width) for kind in stage.statistics], dim=1)
         if isinstance(stage, Linear):
             with torch.autocast(rows.device.type, enabled=False):
                 return _ACTIVATIONS[stage.activation](self._module(stage, nn.Linear)(rows))
-        return _run_layers(self._module(stage, Recurrent), rows, sequences)
+        return _run_layers(self._module(stage, Recurrent), rows, sequences, part)
 
     def _directions(self, pooling: Stage) -> int:
         """Number of directions of the recurrent stage whose rows are pooled."""
@@ -182,29 +198,37 @@ class _Outputs(nn.Module):
         super().__init__()
         self.layers = layers
 
-    def forward(self, rows: Tensor, sequences: Sequences) -> Tensor:
-        return self.layers.outputs(rows, sequences.batch_sizes)
+    def forward(self, rows: Tensor, sequences: Sequences, part: PackedPart | None) -> Tensor:
+        return self.layers.outputs(rows, sequences.batch_sizes, part=part)
 
 
-def _run_layers(layers: Recurrent, rows: Tensor, sequences: Sequences) -> Tensor:
+def _run_layers(layers: Recurrent, rows: Tensor, sequences: Sequences, part: PackedPart | None) -> Tensor:
     kind = rows.device.type
     if not torch.is_autocast_enabled(kind):
-        return layers.outputs(rows, sequences.batch_sizes)
+        return layers.outputs(rows, sequences.batch_sizes, part=part)
     lower = torch.get_autocast_dtype(kind)
     weights = {f"layers.{name}": weight.to(lower) for name, weight in layers.named_parameters()}
     with torch.autocast(kind, enabled=False):
-        outputs: Tensor = functional_call(_Outputs(layers), weights, (rows.to(lower), sequences))
+        outputs: Tensor = functional_call(_Outputs(layers), weights, (rows.to(lower), sequences, part))
     return outputs.float()
 
 
-def _drop(stage: Dropout, rows: Tensor, sequences: Sequences) -> Tensor:
+def _drop(
+    stage: Dropout, rows: Tensor, sequences: Sequences, part: PackedPart | None, *, pooled: bool
+) -> Tensor:
     if stage.mode == "word":
-        return rows * (torch.rand(len(rows), 1, device=rows.device) >= stage.p)
+        if part is None:
+            return rows * (torch.rand(len(rows), 1, device=rows.device) >= stage.p)
+        return rows * (part.of_rows(partial(torch.rand, device=rows.device), rows[:, :1]) >= stage.p)
     if stage.mode == "variational":
-        texts = len(sequences.lengths)
-        mask = F.dropout(torch.ones(texts, rows.shape[1], dtype=rows.dtype, device=rows.device), stage.p)
+        texts = torch.ones(len(sequences.lengths), rows.shape[1], dtype=rows.dtype, device=rows.device)
+        mask = (
+            F.dropout(texts, stage.p) if part is None else part.of_texts(ones_dropped(stage.p, rows), texts)
+        )
         return rows * mask.index_select(0, _indices(sequences.row_batch, rows))
-    return F.dropout(rows, stage.p)
+    if part is None:
+        return F.dropout(rows, stage.p)
+    return rows * (part.of_texts if pooled else part.of_rows)(ones_dropped(stage.p, rows), rows)
 
 
 def _max(rows: Tensor, sequences: Sequences, width: int) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from torch.nn.utils.rnn import PackedSequence
 from peephole.errors import LengthError, ShapeError
 from peephole.nn.base import CellLayer
 from peephole.nn.batches import Batch, Lengths, from_dense, from_packed, from_ragged, no_steps
+from peephole.nn.part import Part, ones_dropped
 from peephole.ops import run, run_padded
 from peephole.ops.batch_sizes import BatchSizes
 from peephole.ops.call import call_of
@@ -58,6 +60,9 @@ class Recurrent(CellLayer):
 
     Source: recurrent dropout: Gal & Ghahramani 2016 (NIPS). We differ: one mask for all gates.
     """
+
+    # Set where several processes train the layer: the part of a larger batch that each batch in training is.
+    part: Part | None = None
 
     def forward(
         self, input: Tensor | PackedSequence, hx: Any = None, *, lengths: Lengths | None = None
@@ -116,7 +121,7 @@ class Recurrent(CellLayer):
             output, hidden = output.squeeze(batch_axis), _each(hidden, lambda state: state.squeeze(1))
         return output, hidden
 
-    def outputs(self, rows: Tensor, batch_sizes: Any) -> Tensor:
+    def outputs(self, rows: Tensor, batch_sizes: Any, *, part: Part | None = None) -> Tensor:
         """Run the layers on packed rows from zero states, for the outputs alone.
 
         Not asking for final states lets a backend take its fastest path for ragged batches.
@@ -124,6 +129,8 @@ class Recurrent(CellLayer):
         Args:
             rows: `[R, D]`, packed as in `peephole.ops.Sequences`.
             batch_sizes: `[T]` sequences alive at each step, never growing; an array, a list or a CPU tensor.
+            part: the part of a larger batch that the rows are: dropout then draws for the whole of it, and these rows have their
+                share; None: they are all.
 
         Returns:
             `[R, K·H]` (or K·P), packed in the same way.
@@ -133,7 +140,7 @@ class Recurrent(CellLayer):
         self.check_input(
             rows, torch.empty(0)
         )  # the rule for packed rows asks of batch sizes only that there are some
-        batch = Batch(rows, sizes, None, None, None, lambda rows: rows, True, sizes.rows == 0)
+        batch = Batch(rows, sizes, None, None, None, lambda rows: rows, True, sizes.rows == 0, part)
         return self._run(batch, self._zeros(rows, sizes.batch), weights, want_state=False)[0]
 
     def _zeros(self, like: Tensor, batch: int) -> list[list[Tensor]]:
@@ -160,12 +167,14 @@ class Recurrent(CellLayer):
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
         """All layers: outputs `[…, K·P]` and, if wanted, final states `[L·K, N, …]`."""
         rows, weights, directions = batch.rows, self._weight_lists(flat), 2 if self.bidirectional else 1
+        if self.part is not None and batch.part is None:
+            batch = dataclasses.replace(batch, part=self.part)
         run_one = self._run_in_graph if is_traced() else self._run_one
         finals: list[list[Tensor]] = []
         for layer in range(self.num_layers):
             if layer > 0 and self.training and self.dropout != 0:
                 # Where torch draws its mask, and over the rows in the same order: the same seed drops the same elements.
-                rows = torch.dropout(rows, self.dropout, True)
+                rows = self._drop_between(rows, batch.part)
             outputs: list[Tensor] = []
             for k in range(layer * directions, (layer + 1) * directions):
                 output, *final = run_one(batch, rows, weights[k], states[k], k % directions == 1, want_state)
@@ -189,8 +198,10 @@ class Recurrent(CellLayer):
     ) -> list[Tensor]:
         """One layer in one direction: output rows, and final states if wanted."""
         if batch.is_empty:
+            if batch.part is not None:  # the others' masks are drawn here too
+                self._recurrent_mask(state[0], batch.part)
             return [no_steps((*rows.shape[:-1], state[0].shape[-1]), rows, *state, *weights), *state]
-        mask = self._recurrent_mask(state[0])
+        mask = self._recurrent_mask(state[0], batch.part)
         call = call_of(
             self.cell, self.bias, self.proj_size > 0, mask is not None, (), (), reverse, want_state
         )
@@ -218,7 +229,7 @@ class Recurrent(CellLayer):
             dict(zip(self._weight_names(), weights, strict=True)),
             dict(zip(self.cell.states, state, strict=True)),
         )
-        mask = self._recurrent_mask(state[0])
+        mask = self._recurrent_mask(state[0], batch.part)
         if batch.is_packed:
             out = run(
                 self.cell, rows, batch.batch_sizes, named, states, backend=self.backend, reverse=reverse,
@@ -231,10 +242,18 @@ class Recurrent(CellLayer):
             )  # fmt: skip
         return [out.rows, *out.state.values()]
 
-    def _recurrent_mask(self, h: Tensor) -> Tensor | None:
+    def _drop_between(self, rows: Tensor, part: Part | None) -> Tensor:
+        """The rows between two layers, some of their elements zeroed."""
+        if part is None:
+            return torch.dropout(rows, self.dropout, True)
+        return rows * part.of_rows(ones_dropped(self.dropout, rows), rows)
+
+    def _recurrent_mask(self, h: Tensor, part: Part | None) -> Tensor | None:
         """One mask `[N, P]` for all steps of a layer and direction; None where nothing is dropped."""
         if not self.training or self.recurrent_dropout == 0:
             return None
+        if part is not None:
+            return part.of_states(ones_dropped(self.recurrent_dropout, h), h)
         return torch.dropout(torch.ones_like(h), self.recurrent_dropout, True)
 
 

@@ -13,7 +13,14 @@ from peephole.training.targets import target_loss
 
 
 @torch.no_grad()
-def adversarial_step(gradient: Tensor, vectors: Tensor, text: Tensor, texts: int, distance: float) -> Tensor:
+def adversarial_step(
+    gradient: Tensor,
+    vectors: Tensor,
+    text: Tensor,
+    texts: int,
+    distance: float,
+    spread: Tensor | None = None,
+) -> Tensor:
     """Return how far to move every token's vector.
 
     The gradient of each text, all its tokens together, is scaled to the length ``distance · std(vectors)``: a
@@ -25,6 +32,7 @@ def adversarial_step(gradient: Tensor, vectors: Tensor, text: Tensor, texts: int
         text: the text that each row belongs to `[R]`, int64, each in [0, N).
         texts: number of texts N, texts without tokens included.
         distance: length of the step in standard deviations of the vectors, above 0.
+        spread: standard deviation of the vectors of all processes, a scalar; None: these are all vectors.
 
     Returns:
         The step for each row `[R, E]`; zero for a text whose gradient is zero.
@@ -41,9 +49,11 @@ def adversarial_step(gradient: Tensor, vectors: Tensor, text: Tensor, texts: int
     """
     gradient = gradient.float()
     squares = torch.zeros(texts, device=gradient.device).index_add_(0, text, gradient.square().sum(1))
-    if len(gradient) < 2:  # one number has no spread
-        return torch.zeros_like(gradient)
-    length = distance * vectors.float().std()
+    if spread is None:
+        if len(gradient) < 2:  # one number has no spread
+            return torch.zeros_like(gradient)
+        spread = vectors.float().std()
+    length = distance * spread
     return gradient * (length / (squares.sqrt() + 1e-12))[text].unsqueeze(1)
 
 
@@ -70,12 +80,25 @@ def adversarial_loss(
         recipe: with the distance, `adversarial`, above 0.
         machine: device and precision.
     """
-    if batch.targets is None and (batch.labels < 0).any():
+    if batch.targets is None and (batch.all_texts.labels < 0).any():
         batch, rows = with_labels(batch)
         slope, vectors = slope[machine.tensor(rows)], vectors[machine.tensor(rows)]
     sequences = batch.sequences
     text = machine.tensor(sequences.row_batch)
-    step = adversarial_step(slope, vectors, text, len(batch.labels), recipe.adversarial)
+    spread = spread_of(vectors, batch, machine)
+    step = adversarial_step(slope, vectors, text, len(batch.labels), recipe.adversarial, spread)
     with machine.autocast():
         moved = model.embed(machine.tensor(batch.ids), sequences, noise=False) + step
-        return target_loss(model.classify(moved, sequences), batch, weights, recipe, machine)[0]
+        logits = model.classify(moved, sequences, part=batch.part)
+        return target_loss(logits, batch, weights, recipe, machine)[0]
+
+
+def spread_of(vectors: Tensor, batch: Batch, machine: Machine) -> Tensor | None:
+    """Return the standard deviation of the vectors that all processes have of a batch; None where one has all.
+
+    Every process must ask. Of fewer than two vectors it is 0, so that nothing is moved.
+    """
+    if batch.whole is None:
+        return None
+    spread = machine.spread(vectors)
+    return spread if batch.whole.sequences.rows > 1 else torch.zeros_like(spread)

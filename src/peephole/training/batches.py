@@ -6,12 +6,13 @@ resumed run needs no state of a generator to find its place: the number of the p
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from peephole.errors import OptionError
+from peephole.nn.part import PackedPart
 from peephole.ops import Sequences
 from peephole.training.corpus import Corpus
 
@@ -42,6 +43,8 @@ class Batch:
         rows: index of each text in its corpus `[N]`.
         targets: probabilities that teachers give the classes `[N, C]`, float32, or None.
         weights: how much each text counts `[N]`, float32, each above 0; None where all count alike.
+        whole: the batch that several processes share and this is a part of; None: this is all of it.
+        part: where its texts stand in the whole batch; None: this is all of it.
     """
 
     ids: NDArray[np.int64]
@@ -50,43 +53,38 @@ class Batch:
     rows: Rows
     targets: NDArray[np.float32] | None = None
     weights: NDArray[np.float32] | None = None
+    whole: Batch | None = None
+    part: PackedPart | None = None
+
+    @property
+    def all_texts(self) -> Batch:
+        """The whole batch: this one, unless it is a part."""
+        return self if self.whole is None else self.whole
 
 
-def epoch_batches(
-    lengths: NDArray[np.int64], budget: Budget, *, seed: int, epoch: int, processes: int = 1
-) -> list[Rows]:
+def epoch_batches(lengths: NDArray[np.int64], budget: Budget, *, seed: int, epoch: int) -> list[Rows]:
     """Deal every text of a corpus into the batches of one pass.
 
     Texts are sorted by a length that chance has changed a little, so that each pass has other neighbours, and
-    the batches are shuffled. With several processes, process `p` takes batches `p`, `p + processes`, …; batches
-    are halved until every process has equally many (or, where all are single texts, put together by twos).
+    the batches are shuffled.
 
     Args:
         lengths: tokens of each text `[texts]`.
         budget: how large a batch may be.
         seed: seed of the run, at least 0.
         epoch: number of the pass, at least 0; chance is a function of these two.
-        processes: how many processes share the batches, at least 1.
 
     Returns:
         Indices of the texts of each batch; every text stands in exactly one.
-
-    Raises:
-        OptionError: there are fewer texts than processes.
 
     Example:
         >>> batches = epoch_batches(np.array([3, 9, 4, 8]), Budget(tokens=20, rows=2), seed=1, epoch=0)
         >>> sorted(sorted(batch.tolist()) for batch in batches)
         [[0, 2], [1, 3]]
     """
-    if len(lengths) < processes:
-        raise OptionError(
-            f"training: every process needs at least one text; got {len(lengths)} texts, {processes} processes"
-        )
     chance = np.random.default_rng([seed, epoch])
     jittered = lengths * chance.uniform(0.93, 1.07, len(lengths)) + chance.uniform(0, 4, len(lengths))
     batches = fill(np.argsort(jittered, kind="stable"), lengths, budget)
-    _even_out(batches, lengths, processes)
     return [batches[index] for index in chance.permutation(len(batches))]
 
 
@@ -110,20 +108,6 @@ def fill(order: Rows, lengths: NDArray[np.int64], budget: Budget) -> list[Rows]:
     return batches
 
 
-def _even_out(batches: list[Rows], lengths: NDArray[np.int64], processes: int) -> None:
-    """Halve the largest batches, or put the shortest two together, until each process has equally many."""
-    missing = -len(batches) % processes
-    if len(batches) + missing <= len(lengths):
-        for _ in range(missing):
-            largest = max(range(len(batches)), key=lambda index: len(batches[index]))
-            batch, middle = batches[largest], len(batches[largest]) // 2
-            batches[largest : largest + 1] = [batch[:middle], batch[middle:]]
-        return
-    while len(batches) % processes:
-        batches.sort(key=lambda batch: -int(lengths[batch].sum()))
-        batches[-2:] = [np.concatenate(batches[-2:])]
-
-
 def with_labels(batch: Batch) -> tuple[Batch, Rows]:
     """Return the labelled texts of a batch, and the packed rows of the batch that are theirs `[rows]`, in their order.
 
@@ -138,7 +122,13 @@ def with_labels(batch: Batch) -> tuple[Batch, Rows]:
     rows = whole.offsets[part.row_time] + whole.inverse[chosen[part.row_batch]]
     targets = None if batch.targets is None else batch.targets[chosen]
     weights = None if batch.weights is None else batch.weights[chosen]
-    return Batch(batch.ids[rows], part, batch.labels[chosen], batch.rows[chosen], targets, weights), rows
+    labelled = Batch(batch.ids[rows], part, batch.labels[chosen], batch.rows[chosen], targets, weights)
+    if batch.whole is not None and batch.part is not None:
+        (everywhere,) = np.nonzero(batch.whole.labels >= 0)
+        above = with_labels(batch.whole)[0]
+        places = np.searchsorted(everywhere, batch.part.places[chosen])
+        labelled = dataclasses.replace(labelled, whole=above, part=PackedPart(above.sequences, places))
+    return labelled, rows
 
 
 def gather(corpus: Corpus, rows: Rows) -> Batch:

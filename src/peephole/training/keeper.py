@@ -99,7 +99,7 @@ def check_same_run(checkpoint: Checkpoint[Any], run: Mapping[str, Any]) -> list[
         What differs without being wrong: then the result may not have the same bits as without the interruption.
 
     Raises:
-        OptionError: recipe, data, labels, options or the number of processes differ; everything is named.
+        OptionError: recipe, data, labels or options differ; everything is named.
     """
     then: Mapping[str, Any] = checkpoint.run
     problems: list[str] = []
@@ -116,8 +116,6 @@ def check_same_run(checkpoint: Checkpoint[Any], run: Mapping[str, Any]) -> list[
         if then.get(name) != run[name]:
             problems.append(f"{name} were {then.get(name)!r}; got {run[name]!r}")
     before, now = _mapping(then.get("machine")), _mapping(run["machine"])
-    if before.get("processes") != now.get("processes"):
-        problems.append(f"processes were {before.get('processes')!r}; got {now.get('processes')!r}")
     if problems:
         raise OptionError(
             "\n  ".join([f"resume: {checkpoint.path.parent} belongs to another run", *problems]),

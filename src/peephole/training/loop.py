@@ -11,7 +11,7 @@ import numpy as np
 from torch import Tensor
 
 from peephole.nn.classifier import ClassifierModule
-from peephole.training.batches import Rows, gather
+from peephole.training.batches import Rows
 from peephole.training.chance import guessing_advice, is_guessing
 from peephole.training.judge import Judgement, judge
 from peephole.training.keeper import Keeper
@@ -26,6 +26,7 @@ from peephole.training.progress import Plan, Progress
 from peephole.training.recipe import Recipe
 from peephole.training.request import TrainingDiverged
 from peephole.training.schedule import OneCycle
+from peephole.training.sharing import gather_part
 from peephole.training.state import Pass, State
 from peephole.training.stopping import Clock, Interrupts
 from peephole.training.targets import class_weights
@@ -64,7 +65,7 @@ def fit(
     Args:
         learner: the network and all that changes while it learns.
         data: texts, labels and recipe.
-        plan: the batches of every pass.
+        plan: the batches of every pass, each of which the processes share.
         machine: device, precision and processes.
         keeper: writes checkpoints.
         progress: hears of steps and passes.
@@ -81,50 +82,51 @@ def fit(
     weights = class_weights(labels, len(data.labels), recipe.class_weights, machine.device, texts)
     balance = None if weights is None else weights.cpu().numpy()
     guess = guesser_loss(labels, len(data.labels), recipe.label_smoothing, balance, texts)
-    steps = sum(len(batches) for batches in plan) // machine.processes
+    steps = sum(len(batches) for batches in plan)
     schedule = OneCycle(recipe.learning_rate, steps, recipe.warmup)
-    meter = Meter(state, lambda: state.epoch + 1, steps, machine.processes)
+    meter = Meter(state, lambda: state.epoch + 1, steps)
     warned = False
     progress.start(Plan(steps, state.step, len(plan), recipe.score))
 
     def stop_if_interrupted() -> None:
-        if machine.agree(interrupts.received):
+        if any(machine.agree(interrupts.received)):
+            machine.wait()  # nobody leaves before the checkpoint is in place
             raise keeper.interrupted(state.step)
 
     def listen(done: int, texts: int) -> None:
         progress.judge(done, texts)
-        if (
-            machine.processes == 1
-        ):  # several judge unequal numbers of batches, so they cannot agree in between
+        if machine.processes == 1:  # several judge unequal numbers of batches: they cannot agree in between
             stop_if_interrupted()
 
     def judge_weights(candidate: Mapping[str, Tensor]) -> Judgement:
         return judge(learner.model, candidate, data.development, data.labels, machine, listen)
 
     while state.epoch < len(plan) and not out_of_patience(state, recipe):
-        batches = plan[state.epoch][machine.process :: machine.processes]
+        batches = plan[state.epoch]
         learner.model.train()
         for rows in batches[state.batch :]:
             # The learning rate and the chance in a step are functions of its number: nothing else to restore.
             learning_rate = schedule.rate(state.step)
             machine.seed_step(recipe.seed, state.step)
             noisy = recipe.noise_from == "start" or state.noise_step > 0
-            batch = gather(train, rows)
+            batch = gather_part(train, rows, machine.process, machine.processes)
             loss = add_gradients(learner, batch, weights, recipe, machine, noisy=noisy, task=task)
             norm = learner.step(learning_rate)
+            loss = None if loss is None else machine.sum(loss)
             finite = loss is None or math.isfinite(loss)
             if not finite or (not math.isfinite(norm) and recipe.precision != "fp16"):
                 raise diverged(state, loss, norm, learning_rate)
             state.batch += 1
             state.loss_sum += loss or 0.0
-            if labelled := machine.mean(float(loss is not None)):
-                note_loss(state, machine.mean(loss or 0.0) / labelled, guess)
+            if loss is not None:
+                note_loss(state, loss, guess)
             state.tokens += int(train.lengths[rows].sum())
             state.seconds = meter.seconds
             progress.step(meter.report(loss, learning_rate))
 
-            out_of_time = machine.agree(clock.over) and state.step < steps
-            if state.step % keeper.every == 0 or out_of_time or machine.agree(interrupts.received):
+            over, interrupted = machine.agree(clock.over, interrupts.received)
+            out_of_time = over and state.step < steps
+            if state.step % keeper.every == 0 or out_of_time or interrupted:
                 keeper.save(learner)
                 stop_if_interrupted()
             if out_of_time:

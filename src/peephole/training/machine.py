@@ -5,8 +5,11 @@ from __future__ import annotations
 import atexit
 import functools
 import importlib
-from collections.abc import Generator, Sequence
+import os
+import re
+from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from datetime import timedelta
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -14,9 +17,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from peephole.errors import OptionError, require
+from peephole.errors import OptionError, PeepholeError, ProcessLost, require
 
 T = TypeVar("T")
+
+# How long a process waits for the others, such as for the first one to read the texts. One that has ended is noticed at once.
+_PATIENCE = timedelta(hours=3)
 
 
 def _has_gpu() -> bool:
@@ -54,19 +60,32 @@ class Machine:
             # all processes that there is: the group would outlive `destroy_process_group`, and its threads the interpreter,
             # which aborts the process. Imported before there is a group, it keeps none.
             importlib.import_module("torch.distributed.nn.functional")
+        several = int(os.environ.get("WORLD_SIZE", "1")) > 1
+        options = [accelerate.InitProcessGroupKwargs(timeout=_PATIENCE)] if several else []
         try:
             # Unless told that there is no GPU, it looks for processes on GPUs alone: each would believe itself the only one.
             no_gpu = cpu or not _has_gpu()
-            self.accelerator: Any = accelerate.Accelerator(mixed_precision=precision, cpu=no_gpu)
+            self.accelerator: Any = accelerate.Accelerator(
+                mixed_precision=precision, cpu=no_gpu, kwargs_handlers=options
+            )
         except ValueError as error:
             raise OptionError(
                 f"train: precision {precision!r}, cpu={cpu} cannot be had; accelerate says: {error}",
                 hint="one Python process trains in one precision and on one device: use a new process",
             ) from error
+        except RuntimeError as error:
+            if not several:
+                raise
+            raise _lost(int(os.environ["WORLD_SIZE"]), error) from error
         self.device: torch.device = self.accelerator.device
         self._precision = precision
         self.processes: int = self.accelerator.num_processes
         self.process: int = self.accelerator.process_index
+        if several and self.processes == 1:
+            raise OptionError(
+                f"train: the {os.environ['WORLD_SIZE']} processes that were started cannot share this device, {self.device}",
+                hint="start one process, or train on the processor (--cpu, cpu=True in Python)",
+            )
         if self.processes > 1:
             _part_at_exit()
 
@@ -103,56 +122,120 @@ class Machine:
         return torch.from_numpy(np.ascontiguousarray(values)).to(self.device)
 
     def seed_step(self, seed: int, step: int) -> None:
-        """Make chance in a step a function of the seed, the step and the process, whatever was drawn before."""
-        words = np.random.SeedSequence([seed, step, self.process]).generate_state(2, np.uint32)
+        """Make chance in a step a function of the seed and the step, the same in every process, whatever was drawn before."""
+        words = np.random.SeedSequence([seed, step, 0]).generate_state(2, np.uint32)
         torch.manual_seed(int(words[0]) << 32 | int(words[1]))
 
-    def agree(self, flag: bool) -> bool:
-        """Tell whether any process says so."""
+    def agree(self, *flags: bool) -> tuple[bool, ...]:
+        """Tell of each flag whether it is raised in any process."""
         if self.processes == 1:
-            return flag
-        votes = self.accelerator.reduce(torch.tensor([float(flag)], device=self.device), "sum")
-        return bool(votes.item() > 0)
+            return flags
+        votes = self.total(torch.tensor([float(flag) for flag in flags], device=self.device))
+        return tuple(bool(vote > 0) for vote in votes.tolist())
 
-    def mean(self, value: float) -> float:
-        """Return the mean of the numbers of all processes."""
-        if self.processes == 1:
-            return value
-        return float(self.accelerator.reduce(torch.tensor(value, device=self.device), "mean"))
+    def sum(self, value: float) -> float:
+        """Return the sum of the numbers of all processes."""
+        return (
+            value
+            if self.processes == 1
+            else float(self.total(torch.tensor(value, dtype=torch.float64, device=self.device)))
+        )
 
     def total(self, values: Tensor) -> Tensor:
         """Return the sum of the tensors of all processes."""
-        return values if self.processes == 1 else self.accelerator.reduce(values, "sum")
+        if self.processes == 1:
+            return values
+        with self._together():
+            return self.accelerator.reduce(values, "sum")
+
+    def spread(self, values: Tensor) -> Tensor:
+        """Return the standard deviation of all numbers that the processes have, a float32 scalar; 0 of fewer than two.
+
+        Each process finds the mean and the squares of its own, in float64, and they are put together by Chan, Golub & LeVeque's
+        rule (1979), so that numbers far from zero lose nothing.
+        """
+        own = torch.zeros(self.processes, 3, dtype=torch.float64, device=values.device)
+        if count := values.numel():
+            mean = values.mean(dtype=torch.float64)
+            squares = (values.double() - mean).square().sum()
+            own[self.process] = torch.stack([torch.full_like(mean, count), mean, squares])
+        counts, means, squares = self.total(own).unbind(1)
+        total = counts.sum()
+        mean = (counts * means).sum() / total.clamp_min(1)
+        squares = squares.sum() + (counts * (means - mean).square()).sum()
+        return (squares / (total - 1).clamp_min(1)).sqrt().float()
 
     def from_main(self, value: T) -> T:
-        """Return the main process's value (text, numbers, None) in every process."""
+        """Return the main process's value (text, numbers, records, tensors, None) in every process."""
         if self.processes == 1:
             return value
         utils = require("accelerate.utils", extra="train", purpose="training")
-        return cast("T", utils.broadcast_object_list([value])[0])
+        with self._together():
+            return cast("T", utils.broadcast_object_list([value])[0])
+
+    def by_main(self, action: Callable[[], T]) -> T:
+        """Return in every process what the main process's `action` returns, or raise in every process what it raises.
+
+        Raises:
+            OptionError, PeepholeError: of the others, with the message of the main process.
+        """
+        if self.processes == 1:
+            return action()
+        value, failure = cast("T", None), None
+        if self.is_main:
+            try:
+                value = action()
+            except (PeepholeError, OSError) as error:
+                failure = error
+        said = self.from_main(None if failure is None else (isinstance(failure, OptionError), str(failure)))
+        if failure is not None:
+            raise failure
+        if said is not None:
+            usage, message = said
+            raise (OptionError if usage else PeepholeError)(message)
+        return self.from_main(value)
 
     def share_weights(self, parameters: Sequence[Tensor]) -> None:
         """Give every process the main process's weights."""
         if self.processes == 1:
             return
         utils = require("accelerate.utils", extra="train", purpose="training")
-        with torch.no_grad():
+        with torch.no_grad(), self._together():
             for parameter in parameters:
                 parameter.copy_(utils.broadcast(parameter.detach().clone()))
 
     def share_gradients(self, parameters: Sequence[Tensor]) -> None:
-        """Replace each gradient by its mean over the processes."""
+        """Replace each gradient by its sum over the processes."""
         if self.processes == 1:
             return
         gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
-        mean = self.accelerator.reduce(torch.cat([gradient.flatten() for gradient in gradients]), "mean")
-        pieces = mean.split([parameter.numel() for parameter in parameters])
+        total = self.total(torch.cat([gradient.flatten() for gradient in gradients]))
+        pieces = total.split([parameter.numel() for parameter in parameters])
         for parameter, piece in zip(parameters, pieces, strict=True):
             parameter.grad = piece.view_as(parameter)
 
     def wait(self) -> None:
         """Wait until every process is here."""
-        self.accelerator.wait_for_everyone()
+        if self.processes > 1:
+            with self._together():
+                self.accelerator.wait_for_everyone()
+
+    @contextmanager
+    def _together(self) -> Generator[None]:
+        """Say in our words that another process has gone, where torch says that a connection was closed."""
+        try:
+            yield
+        except RuntimeError as error:  # whatever the backend: gloo has no class of its own for it
+            raise _lost(self.processes, error) from error
+
+
+def _lost(processes: int, error: RuntimeError) -> ProcessLost:
+    first = re.sub(r"^\[[^]]*\]\s*", "", str(error).partition("\n")[0]).partition(". ")[
+        0
+    ]  # no file of torch's, no advice
+    return ProcessLost(
+        f"training: all {processes} processes must go on together; got no answer from another one ({first})"
+    )
 
 
 @functools.cache

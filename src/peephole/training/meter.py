@@ -25,14 +25,12 @@ class Meter:
         state: where the run stands; read at each report.
         epoch: tells the number of the current pass, from 1.
         steps: steps of the whole run.
-        processes: how many processes train, each with about as many tokens as this one.
     """
 
-    def __init__(self, state: Timed, epoch: Callable[[], int], steps: int, processes: int = 1) -> None:
+    def __init__(self, state: Timed, epoch: Callable[[], int], steps: int) -> None:
         self._state = state
         self._epoch = epoch
         self._steps = steps
-        self._processes = processes
         self._began = time.monotonic()
         self._seconds, self._step, self._tokens = state.seconds, state.step, state.tokens
         self._recent: deque[float] = deque(maxlen=50)
@@ -53,6 +51,6 @@ class Meter:
             epoch=self._epoch(),
             loss=sum(self._recent) / max(len(self._recent), 1),
             learning_rate=learning_rate,
-            tokens_per_second=self._processes * (state.tokens - self._tokens) / spent,
+            tokens_per_second=(state.tokens - self._tokens) / spent,
             seconds_left=spent / max(state.step - self._step, 1) * (self._steps - state.step),
         )

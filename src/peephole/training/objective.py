@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from peephole.nn.classifier import ClassifierModule
@@ -14,6 +15,7 @@ from peephole.training.learner import Learner
 from peephole.training.losses import entropy
 from peephole.training.machine import Machine
 from peephole.training.recipe import Recipe
+from peephole.training.sharing import shares_of
 from peephole.training.state import State
 from peephole.training.targets import has_target, target_loss, weights_of_texts
 from peephole.training.virtual_adversarial import Noise, virtual_loss
@@ -38,6 +40,9 @@ def add_gradients(
     last are weighted means where texts have weights. Each pass through the network is followed by its own backward
     pass, so that its memory is given back before the next.
 
+    Of a batch that several processes share, each adds the gradients of its own texts' share of these means, and chance
+    is drawn for the whole batch: the sum over the processes is what one process finds.
+
     Args:
         learner: the network; gradients are added to its parameters.
         batch: the texts, with their labels and targets.
@@ -49,7 +54,7 @@ def add_gradients(
 
     Returns:
         The loss of the labels on the first pass, in nats, which can be compared with other runs and with a
-        guesser's; None for a batch without labels.
+        guesser's, or this process's share of it; None for a batch without labels.
 
     Source: the sum of all four is the mixed objective of Sachan, Zaheer & Salakhutdinov, "Revisiting LSTM networks
         for semi-supervised text classification via mixed objective function" (2019).
@@ -64,31 +69,35 @@ def add_gradients(
         noise.before_the_vectors()
 
     with machine.autocast():
-        vectors = model.embed(ids, sequences, noise=noisy)
+        vectors = model.embed(ids, sequences, noise=noisy, part=batch.part)
         if adversarial:
             vectors.retain_grad()
         if virtual:
             noise.behind_the_vectors()
         states: dict[str, Tensor] = {}
-        logits = model.classify(vectors, sequences, states)
+        logits = model.classify(vectors, sequences, states, batch.part)
         loss, labels_alone = target_loss(logits, batch, weights, recipe, machine)
-    beside = [decided * entropy(logits, weights_of_texts(batch, machine))] if decided else []
+    every = None if batch.whole is None else shares_of(batch, None).every
+    beside: list[Tensor] = []
+    if decided and len(batch.labels):
+        undecided = entropy(logits, weights_of_texts(batch, machine))
+        beside.append(decided * (undecided if every is None else every * undecided))
     if task is not None:
         chance = np.random.default_rng([recipe.seed, learner.state.step, 3])
         of_tokens = model.get_parameter(f"{EMBEDDING}.weight")
-        told = task.loss(states[RECURRENT].float(), batch.ids, sequences, of_tokens, chance)
+        told = task.loss(states[RECURRENT].float(), batch, of_tokens, chance)
         beside += [] if told is None else [recipe.language_loss * told]
     if not adversarial:
         loss, beside = sum(beside, loss), []
     backward(loss, retain_graph=bool(beside))
-    if adversarial and vectors.grad is not None:
-        slope = vectors.grad.clone()
+    if adversarial and (vectors.grad is not None or batch.whole is not None):
+        slope = torch.zeros_like(vectors) if vectors.grad is None else vectors.grad.clone()
         if beside:  # by itself: the adversary's slope is that of the targets alone
             backward(sum(beside))
         backward(adversarial_loss(model, batch, vectors.detach(), slope, weights, recipe, machine))
     if virtual:
-        backward(
-            recipe.virtual_adversarial
-            * virtual_loss(model, batch, vectors.detach(), logits.detach(), noise, recipe, machine)
-        )
+        answers = virtual_loss(model, batch, vectors.detach(), logits.detach(), noise, recipe, machine)
+        if answers is not None:
+            diverging = recipe.virtual_adversarial * answers
+            backward(diverging if every is None else every * diverging)
     return labels_alone

@@ -93,13 +93,13 @@ def prepare(
     Args:
         request: what to train on.
         progress: hears what was read, held out, dropped and cut.
-        machine: with several processes, the main one learns the tokens for all.
+        machine: with several processes, the main one reads the texts and learns the tokens for all.
         tokenizer: the one of an earlier session; None learns it from the training part.
 
     Raises:
         DataError: the texts cannot be used; every problem is listed.
     """
-    parts = read_parts(request)
+    parts = machine.by_main(lambda: read_parts(request))
     facts, recipe = parts.facts, request.recipe
     progress.note(_describe(facts))
     teachers = load_teachers(request.teachers, parts.labels)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from peephole.errors import OptionError
+from peephole.errors import OptionError, ProcessLost
 from peephole.errors import TrainingDiverged as TrainingDiverged
 from peephole.reading import Record
 from peephole.training.recipe import Recipe
@@ -143,6 +143,7 @@ class TrainResult:
         data: what was read, held out, dropped and cut, as JSON.
         seconds: time spent training, over all sessions.
         notes: what a reader should know, one sentence each.
+        process: number of the process that returns this, of several that trained together; 0 is the one that wrote it.
     """
 
     output: Path
@@ -153,22 +154,30 @@ class TrainResult:
     data: Mapping[str, Any]
     seconds: float
     notes: tuple[str, ...] = ()
+    process: int = 0
 
 
 @contextmanager
 def resumable(what: str) -> Generator[None, None, None]:
-    """Let a Ctrl-C that comes when no step is being taken say how to go on, as the others do.
+    """Let a Ctrl-C that comes when no step is being taken, and the end of another process, say how to go on.
 
     Args:
         what: the run, for the message: "training".
 
     Raises:
         TrainingInterrupted: in place of a plain `KeyboardInterrupt`.
+        ProcessLost: with the hint.
     """
     try:
         yield
     except TrainingInterrupted:
         raise
+    except ProcessLost as error:
+        raise ProcessLost(
+            error.message,
+            hint="run the same command with --resume (resume=True in Python), with any number of processes; it goes on from "
+            "the last checkpoint, or from the beginning if there is none yet",
+        ) from error
     except KeyboardInterrupt:
         raise TrainingInterrupted(
             f"{what} was stopped\nhint: run the same command with --resume (resume=True in Python); it goes on from the "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from pathlib import Path
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,7 @@ from peephole.training.prepare import prepare
 from peephole.training.progress import Progress, Several, make_progress
 from peephole.training.recipe import Recipe
 from peephole.training.request import TrainRequest, TrainResult, resumable
+from peephole.training.sharing import check_shares
 from peephole.training.state import State
 from peephole.training.stopping import Clock, Interrupts
 from peephole.training.teachers import teacher_digest
@@ -42,6 +44,9 @@ def train(request: TrainRequest, *, progress: Progress | None = None) -> TrainRe
 
     The same request gives the same weights, bit for bit, on the same machine with the same number of threads;
     a run that was killed at any moment and resumed gives them too.
+
+    Of several processes that a launcher has started (``torchrun``, ``accelerate launch``) each calls this with the same request.
+    They share every batch and are, up to rounding, what one process is. The first one reads the texts, writes and speaks.
 
     Args:
         request: texts, recipe and output.
@@ -55,6 +60,7 @@ def train(request: TrainRequest, *, progress: Progress | None = None) -> TrainRe
         DataError: the texts cannot be used; every problem is listed with its place.
         ModelError: the checkpoint is damaged.
         TrainingDiverged: the loss or a gradient became infinite or undefined.
+        ProcessLost: another of several processes has ended.
         TrainingInterrupted: Ctrl-C or SIGTERM came; what was reached is kept.
 
     Example:
@@ -76,37 +82,48 @@ def train(request: TrainRequest, *, progress: Progress | None = None) -> TrainRe
     if before := finished_before(request):
         return before
     machine = Machine(request.recipe.precision, cpu=request.cpu)
-    listener = _listener(request, machine, progress)
-    try:
-        with resumable("training"), torch.random.fork_rng():  # the caller's generator stays as it was
-            return _train(request, language, machine, listener, clock)
-    finally:
-        listener.stop()
+    with resumable("training"):
+        machine.by_main(lambda: check_output(request.output, resume=request.resume))
+        language = None if request.language_model is None else load_language(request.language_model)
+        if language is not None:
+            request = dataclasses.replace(request, recipe=adapt_recipe(request.recipe, language))
+        if before := machine.by_main(lambda: finished_before(request)):
+            return dataclasses.replace(before, process=machine.process)
+        listener = _listener(request, machine, progress)
+        try:
+            with torch.random.fork_rng():  # the caller's generator stays as it was
+                return _train(request, language, machine, listener, clock)
+        finally:
+            listener.stop()
 
 
 def _train(
     request: TrainRequest, language: Language | None, machine: Machine, progress: Progress, clock: Clock
 ) -> TrainResult:
     checkpoints = checkpoint_folder(request.output)
-    checkpoint = load_checkpoint(checkpoints, State) if request.resume else None
+    checkpoint = None
+    if request.resume:
+        checkpoint = machine.by_main(lambda: load_checkpoint(checkpoints, State))
     tokenizer = (
         None if checkpoint is None else Tokenizer.from_json(checkpoint.tokenizer, where=str(checkpoint.path))
     )
     if language is not None:
         tokenizer = language.tokenizer
     data = prepare(request, progress, machine, tokenizer)
-    run = run_facts(
-        request.recipe, data.digest, data.labels, _machine_facts(machine, request.recipe), _options(request)
+    check_shares(data.recipe, machine.processes)
+    facts = _machine_facts(machine, request.recipe)
+    run = machine.by_main(
+        lambda: run_facts(request.recipe, data.digest, data.labels, facts, _options(request))
     )
-    if checkpoint is not None:
-        for difference in check_same_run(checkpoint, run):
-            progress.warn(f"{difference}: the result may not have the same bits as without the interruption")
+    differences = [] if checkpoint is None else machine.by_main(partial(check_same_run, checkpoint, run))
+    for difference in differences:
+        progress.warn(f"{difference}: the result may not have the same bits as without the interruption")
 
-    plan = plan_batches(data.train.lengths, data.recipe, machine.processes)
+    plan = plan_batches(data.train.lengths, data.recipe)
     data = dataclasses.replace(data, recipe=dataclasses.replace(data.recipe, epochs=len(plan)))
     config = make_config(data.recipe, data.tokenizer.vocabulary_size, data.labels)
     network = make_network(config, data.recipe)
-    steps = sum(map(len, plan)) // machine.processes
+    steps = sum(map(len, plan))
     if language is not None:
         start_weights(network, language)
     elif checkpoint is None and machine.is_main:
@@ -127,7 +144,7 @@ def _train(
         progress.note(f"going on after {checkpoint.state.step:,} steps")
     progress.note(f"{config.parameters():,} parameters, {len(plan)} epochs, {steps:,} steps")
 
-    with Interrupts() as interrupts:
+    with Interrupts(several=machine.processes > 1) as interrupts:
         fitted = fit(learner, data, plan, machine, keeper, progress, clock, interrupts, task)
         progress.stop()
         notes: tuple[str, ...] = ()
@@ -151,6 +168,7 @@ def _train(
         data=data.facts,
         seconds=learner.state.seconds,
         notes=notes,
+        process=machine.process,
     )
 
 

@@ -11,6 +11,7 @@ from peephole.training.batches import Batch
 from peephole.training.losses import distillation_loss, label_loss
 from peephole.training.machine import Machine
 from peephole.training.recipe import Recipe
+from peephole.training.sharing import shares_of
 
 
 def class_weights(
@@ -44,8 +45,8 @@ def class_weights(
 
 
 def has_target(batch: Batch) -> bool:
-    """Tell whether any text of a batch has a label or a teacher's answer."""
-    return batch.targets is not None or bool((batch.labels >= 0).any())
+    """Tell whether any text of a batch has a label or a teacher's answer, those of other processes included."""
+    return batch.targets is not None or bool((batch.all_texts.labels >= 0).any())
 
 
 def weights_of_texts(batch: Batch, machine: Machine) -> Tensor | None:
@@ -60,6 +61,8 @@ def target_loss(
 
     Without teachers it is that of the labels. Labels are those of the labelled texts, teachers answer for all.
 
+    Of a batch that several processes share it is this process's share; the sum over the processes is the whole.
+
     Returns:
         The loss, a scalar in nats, zero for a batch without any target; and the labels' part of it before it is
         weighed, None for a batch without labels.
@@ -67,10 +70,20 @@ def target_loss(
     loss, labels_alone = logits.sum() * 0.0, None
     texts = weights_of_texts(batch, machine)
     share = 0.0 if batch.targets is None else recipe.distillation
+    shares = None if batch.whole is None else shares_of(batch, _array(weights))
     if (batch.labels >= 0).any():
         labels = label_loss(logits, machine.tensor(batch.labels), weights, recipe.label_smoothing, texts)
+        if shares is not None:
+            labels = shares.labelled * labels
         loss, labels_alone = (1 - share) * labels, float(labels.detach())
-    if batch.targets is not None:
+    elif (batch.all_texts.labels >= 0).any():
+        labels_alone = 0.0
+    if batch.targets is not None and len(batch.targets):
         targets = machine.tensor(batch.targets)
-        loss = loss + share * distillation_loss(logits, targets, recipe.distillation_temperature, texts)
+        taught = distillation_loss(logits, targets, recipe.distillation_temperature, texts)
+        loss = loss + share * (taught if shares is None else shares.every * taught)
     return loss, labels_alone
+
+
+def _array(weights: Tensor | None) -> NDArray[np.float32] | None:
+    return None if weights is None else weights.cpu().numpy()

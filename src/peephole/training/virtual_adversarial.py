@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from peephole.nn.classifier import ClassifierModule
-from peephole.training.adversarial import adversarial_step
+from peephole.nn.part import PackedPart
+from peephole.training.adversarial import adversarial_step, spread_of
 from peephole.training.batches import Batch
 from peephole.training.losses import divergence
 from peephole.training.machine import Machine
@@ -27,6 +29,8 @@ def virtual_step(
     text: Tensor,
     texts: int,
     distance: float,
+    part: PackedPart | None = None,
+    spread: Tensor | None = None,
 ) -> Tensor:
     """Return how far to move every token's vector so that the answer changes most.
 
@@ -43,6 +47,8 @@ def virtual_step(
         text: the text that each row belongs to `[R]`, int64, each in [0, N).
         texts: number of texts N.
         distance: length of the step of each text in standard deviations of the vectors, above 0.
+        part: the part of a larger batch that these texts are; None: they are all.
+        spread: standard deviation of the vectors of all processes, a scalar; None: these are all vectors.
 
     Returns:
         The step for each row `[R, E]`; zero for a text whose answer does not depend on its vectors.
@@ -52,12 +58,19 @@ def virtual_step(
         are relative to the spread of the vectors instead of normalising the vectors themselves.
     """
     vectors = vectors.detach()
-    if len(vectors) < 2:  # one number has no spread
+    if spread is None and len(vectors) < 2:  # one number has no spread
         return torch.zeros_like(vectors)
-    trial = adversarial_step(torch.randn_like(vectors), vectors, text, texts, TRIAL).requires_grad_()
+    direction = _direction(vectors, part)
+    trial = adversarial_step(direction, vectors, text, texts, TRIAL, spread).requires_grad_()
     divergences = divergence(classify(vectors + trial), reference.detach()) * texts
     (gradient,) = torch.autograd.grad(divergences, trial)
-    return adversarial_step(gradient, vectors, text, texts, distance)
+    return adversarial_step(gradient, vectors, text, texts, distance, spread)
+
+
+def _direction(vectors: Tensor, part: PackedPart | None) -> Tensor:
+    if part is None:
+        return torch.randn_like(vectors)
+    return part.of_rows(partial(torch.randn, dtype=vectors.dtype, device=vectors.device), vectors)
 
 
 @contextmanager
@@ -106,8 +119,8 @@ def virtual_loss(
     noise: Noise,
     recipe: Recipe,
     machine: Machine,
-) -> Tensor:
-    """Return the divergence of the answers on moved vectors from those on vectors as they are.
+) -> Tensor | None:
+    """Return the divergence of the answers on moved vectors from those on vectors as they are; None without a text.
 
     All passes share the masks of the first: those on the vectors, as in the authors' code, where all start from
     the same dropped-out vectors, and those behind them too, of which the authors use none: otherwise the masks
@@ -127,17 +140,28 @@ def virtual_loss(
     sequences = batch.sequences
     text = machine.tensor(sequences.row_batch)
 
+    part, spread = batch.part, spread_of(vectors, batch, machine)
+    if not len(batch.labels):  # this process has no text of the batch
+        return None
+
     def classify(rows: Tensor) -> Tensor:
         noise.behind_the_vectors()
-        return model.classify(rows, sequences)
+        return model.classify(rows, sequences, part=part)
 
     with frozen(model.parameters()):
         reference = logits if recipe.precision == "no" else classify(vectors.float())
         noise.of_the_direction()
         step = virtual_step(
-            classify, reference, vectors.float(), text, len(batch.labels), recipe.virtual_distance
+            classify,
+            reference,
+            vectors.float(),
+            text,
+            len(batch.labels),
+            recipe.virtual_distance,
+            part,
+            spread,
         )
     with machine.autocast():
         noise.before_the_vectors()
-        moved = model.embed(machine.tensor(batch.ids), sequences) + step
+        moved = model.embed(machine.tensor(batch.ids), sequences, part=part) + step
         return divergence(classify(moved), logits, weights_of_texts(batch, machine))

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 
 from peephole.ops import Sequences
 from peephole.training import Progress, pretrain
+from peephole.training.batches import Batch
 from peephole.training.language.auxiliary import LanguageTask, neighbours
 from peephole.training.language.folder import load_language
 from support.tolerances import FLOAT32
@@ -59,7 +60,8 @@ def test_the_loss_against_loops_over_texts(pretrain_request, directions: str) ->
     expected = torch.stack(losses).mean()
 
     task = LanguageTask(language, np.ones(vocabulary, np.int64))
-    loss = task.loss(rows, ids, sequences, vectors, chance)
+    batch = Batch(ids, sequences, np.full(len(lengths), -1), np.arange(len(lengths)))
+    loss = task.loss(rows, batch, vectors, chance)
     assert loss is not None
     torch.testing.assert_close(loss, expected, **FLOAT32)
     ours, theirs = (torch.autograd.grad(value, (rows, vectors)) for value in (loss, expected))
@@ -72,4 +74,5 @@ def test_texts_of_one_token_have_nothing_to_tell(pretrain_request) -> None:
     task = LanguageTask(language, np.ones(language.tokenizer.vocabulary_size, np.int64))
     vectors = torch.from_numpy(np.array(language.weights["embedding.weight"]))
     rows, sequences = torch.zeros(2, 16), Sequences.from_lengths([1, 1])
-    assert task.loss(rows, np.array([3, 4]), sequences, vectors, np.random.default_rng(0)) is None
+    batch = Batch(np.array([3, 4]), sequences, np.array([-1, -1]), np.arange(2))
+    assert task.loss(rows, batch, vectors, np.random.default_rng(0)) is None

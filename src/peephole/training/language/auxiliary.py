@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from peephole.ops import Sequences
+from peephole.training.batches import Batch
 from peephole.training.language.folder import Language
 from peephole.training.language.sampled import Candidates, sampled_loss
 
@@ -45,28 +46,33 @@ class LanguageTask:
     def loss(
         self,
         rows: Tensor,
-        ids: NDArray[np.int64],
-        sequences: Sequences,
+        batch: Batch,
         vectors: Tensor,
         chance: np.random.Generator,
     ) -> Tensor | None:
         """Return the mean loss over all directions, a scalar in nats a token; None where no text has two tokens.
 
+        Of a batch that several processes share it is this process's share; the sum over the processes is the whole.
+
         Args:
             rows: of the last recurrent layer `[R, K·H]`, packed.
-            ids: tokens `[R]`.
-            sequences: where each row stands.
+            batch: the texts.
             vectors: of all tokens `[V, E]`.
-            chance: draws the tokens that the right ones are told from.
+            chance: draws the tokens that the right ones are told from, for all processes alike.
         """
-        here, after = neighbours(sequences)
+        here, after = neighbours(batch.sequences)
         if not len(here):
             return None
-        choice = Candidates(self._counts, self._drawn, self._power, len(here))
+        whole_here, whole_after, own = here, after, None
+        if batch.part is not None:
+            whole_here, whole_after = neighbours(batch.part.whole)
+            own = np.searchsorted(whole_here, batch.part.rows[here])
+        choice = Candidates(self._counts, self._drawn, self._power, len(whole_here))
         total = rows.new_zeros(())
         for direction, (weight, bias) in enumerate(self._maps):
-            read, told = (here, after) if direction == 0 else (after, here)
-            chosen, place = choice.choose(ids[told], chance)
+            read, told = (here, whole_after) if direction == 0 else (after, whole_here)
+            chosen, place = choice.choose(batch.all_texts.ids[told], chance)
+            place = place if own is None else place[own]
             among = torch.from_numpy(chosen).to(rows.device)
             correction = self._tensor(choice.log_chance[chosen], rows.device) if choice.drawn else None
             columns = rows[:, direction * self._hidden : (direction + 1) * self._hidden]
@@ -80,7 +86,8 @@ class LanguageTask:
                 torch.from_numpy(place).to(rows.device),
                 correction,
             )
-        return total / len(self._maps)
+        mean = total / len(self._maps)
+        return mean if own is None else mean * (len(here) / len(whole_here))
 
     @staticmethod
     def _tensor(values: NDArray[np.float32], device: torch.device | str) -> Tensor:

@@ -20,7 +20,7 @@ from peephole.training.language.sampled import Candidates, sampled_loss
 from peephole.training.language.streams import Ids, Streams
 from peephole.training.machine import Machine
 
-Masks = tuple[Tensor | None, Tensor | None]
+Masks = tuple[Tensor | None, ...]
 
 
 def add_language_gradients(
@@ -31,17 +31,25 @@ def add_language_gradients(
     chance: np.random.Generator,
     machine: Machine,
 ) -> float:
-    """Add the gradients of a window's loss, the mean of all directions, and return it, in nats a token."""
+    """Add the gradients of a window's loss, the mean of all directions, and return it, in nats a token.
+
+    Each of several processes has some of the streams, adds the gradients of their share of the mean, and returns that share;
+    chance is drawn for all streams.
+    """
     model, count = learner.model, len(laid)
     each = len(learner.carried) // count
     jobs: list[tuple[Ids, Ids, Ids, list[Tensor], Masks]] = []
     for direction, streams in enumerate(laid):
-        ids, right = (
-            part[:, machine.process :: machine.processes] for part in streams.at(window, model.recipe.window)
-        )
+        ids, right = streams.at(window, model.recipe.window)
         chosen, place = choice.choose(right.ravel(), chance)
+        masks = model.draw_masks(ids.shape[1])
+        if machine.processes > 1:
+            own = slice(machine.process, None, machine.processes)
+            place = place.reshape(right.shape)[:, own].ravel()
+            ids = ids[:, own]
+            masks = tuple(None if mask is None else mask[:, own] for mask in masks)
         before = learner.carried[direction * each : (direction + 1) * each]
-        jobs.append((ids, chosen, place, before, model.draw_masks(ids.shape[1])))
+        jobs.append((ids, chosen, place, before, masks))
 
     def lose(direction: int) -> tuple[Tensor, list[Tensor]]:
         ids, chosen, place, before, masks = jobs[direction]
@@ -51,7 +59,7 @@ def add_language_gradients(
         correction = machine.tensor(choice.log_chance[chosen]) if choice.drawn else None
         vectors = torch.nn.functional.embedding(among, model.embedding.weight)
         loss = sampled_loss(said.float(), vectors, model.bias[among], machine.tensor(place), correction)
-        return loss, after
+        return loss if machine.processes == 1 else loss / machine.processes, after
 
     results: list[tuple[Tensor, list[Tensor]]] = []
     with machine.autocast_products():

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
+from peephole.nn.part import StreamPart
+from peephole.nn.recurrent import Recurrent
 from peephole.training.language.network import LanguageModel
 from peephole.training.language.recipe import LanguageRecipe
 from peephole.training.language.state import LanguageState
@@ -29,6 +31,10 @@ class LanguageLearner(Learner[LanguageModel, LanguageState]):
         self._streams = streams
         self._process, self._processes = machine.process, machine.processes
         self.carried = self.model.begin(streams)
+        if machine.processes > 1:
+            for network in self.model.networks:
+                assert isinstance(network, Recurrent), "as the language model makes them"
+                network.part = StreamPart(machine.process, machine.processes, streams * machine.processes)
 
     def forget(self) -> None:
         """Set the carried states to zero, as before the first step of a pass."""

@@ -61,10 +61,10 @@ def fit_language(
     recipe, state = texts.recipe, learner.state
     each, steps = plan_steps(texts)
     counts = np.bincount(texts.train.ids, minlength=texts.tokenizer.vocabulary_size)
-    targets = recipe.streams * recipe.window // machine.processes
+    targets = recipe.streams * recipe.window
     choice = Candidates(counts, recipe.candidates, recipe.candidate_power, targets)
     every = judge_steps or max(1, math.ceil(steps / 4))
-    meter = Meter(state, lambda: state.step // each + 1, steps, machine.processes)
+    meter = Meter(state, lambda: state.step // each + 1, steps)
     progress.start(Plan(steps, state.step, math.ceil(recipe.epochs), "perplexity"))
     laid: list[Streams] = []
 
@@ -72,7 +72,8 @@ def fit_language(
         return judge_language(learner.model, learner.candidate, texts.held_out, recipe.window, machine)
 
     def stop_if_interrupted() -> None:
-        if machine.agree(interrupts.received):
+        if any(machine.agree(interrupts.received)):
+            machine.wait()  # nobody leaves before the checkpoint is in place
             raise keeper.interrupted(state.step)
 
     learner.model.train()
@@ -88,10 +89,11 @@ def fit_language(
         if window == 0:
             learner.forget()
         machine.seed_step(recipe.seed, state.step)
-        chance = np.random.default_rng([recipe.seed, state.step, 2, machine.process])
+        chance = np.random.default_rng([recipe.seed, state.step, 2, 0])
         loss = add_language_gradients(learner, laid, window, choice, chance, machine)
         rate = rate_at(state.step, steps, recipe.learning_rate, recipe.warmup_steps, recipe.plateau)
         norm = learner.step(rate)
+        loss = machine.sum(loss)
         if not math.isfinite(loss) or (not math.isfinite(norm) and recipe.precision != "fp16"):
             raise TrainingDiverged(
                 f"pretraining: loss and gradient must stay finite; got loss {loss} and gradient norm {norm} in step "
@@ -99,18 +101,14 @@ def fit_language(
                 hint=f"train anew with a lower learning rate, such as {recipe.learning_rate / 3:.1g}",
             )
         state.loss_sum += loss
-        state.tokens += recipe.streams * recipe.window // machine.processes
+        state.tokens += recipe.streams * recipe.window
         state.seconds = meter.seconds
         progress.step(meter.report(loss, rate))
         if state.step % every == 0 or state.step == steps:
             _note_judgement(learner, judged, meter, progress)
-        out_of_time = machine.agree(clock.over) and state.step < steps
-        if (
-            state.step % keeper.every == 0
-            or state.step == steps
-            or out_of_time
-            or machine.agree(interrupts.received)
-        ):
+        over, interrupted = machine.agree(clock.over, interrupts.received)
+        out_of_time = over and state.step < steps
+        if state.step % keeper.every == 0 or state.step == steps or out_of_time or interrupted:
             keeper.save(learner)
             stop_if_interrupted()
         if out_of_time:  # behind the checkpoint, which is that of a run that goes on

@@ -84,7 +84,7 @@ class LanguageModel(nn.Module):
         ids: Tensor,
         states: list[Tensor],
         direction: int,
-        masks: tuple[Tensor | None, Tensor | None] = (None, None),
+        masks: tuple[Tensor | None, ...] = (None, None),
     ) -> tuple[Tensor, list[Tensor]]:
         """Read a window of every stream.
 

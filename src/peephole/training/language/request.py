@@ -80,6 +80,7 @@ class PretrainResult:
         data: what was read, held out and dropped, as JSON.
         seconds: time spent training, over all sessions.
         notes: what a reader should know, one sentence each.
+        process: number of the process that returns this, of several that trained together; 0 is the one that wrote it.
     """
 
     output: Path
@@ -89,3 +90,4 @@ class PretrainResult:
     data: Mapping[str, Any]
     seconds: float
     notes: tuple[str, ...] = ()
+    process: int = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,9 @@ def pretrain(request: PretrainRequest, *, progress: Progress | None = None) -> P
     The same request gives the same weights, bit for bit, on the same machine with the same number of threads; a run that was
     killed at any moment and resumed gives them too.
 
+    Of several processes that a launcher has started each calls this with the same request; they share the streams and are, up to
+    rounding, what one process is. The first one reads the texts, writes and speaks.
+
     Args:
         request: texts, recipe and output.
         progress: hears what happens; None shows it on standard error.
@@ -49,6 +53,7 @@ def pretrain(request: PretrainRequest, *, progress: Progress | None = None) -> P
         DataError: the texts cannot be used; every problem is listed with its place.
         ModelError: the checkpoint is damaged.
         TrainingDiverged: the loss or a gradient became infinite or undefined.
+        ProcessLost: another of several processes has ended.
         TrainingInterrupted: Ctrl-C or SIGTERM came; what was reached is kept.
 
     Example:
@@ -61,16 +66,17 @@ def pretrain(request: PretrainRequest, *, progress: Progress | None = None) -> P
         ('complete', ['README.md', 'language_model.json', 'model.safetensors', 'tokenizer.json'])
     """
     clock = Clock(request.time_budget)
-    check_output(request.output, resume=request.resume, what="pretrain")
-    if before := _finished_before(request):
-        return before
     machine = Machine(request.recipe.precision, cpu=request.cpu)
-    listener = Progress() if not machine.is_main else progress or make_progress()
-    try:
-        with resumable("pretraining"), torch.random.fork_rng():  # the caller's generator stays as it was
-            return _pretrain(request, machine, listener, clock)
-    finally:
-        listener.stop()
+    with resumable("pretraining"):
+        machine.by_main(lambda: check_output(request.output, resume=request.resume, what="pretrain"))
+        if before := machine.by_main(lambda: _finished_before(request)):
+            return dataclasses.replace(before, process=machine.process)
+        listener = Progress() if not machine.is_main else progress or make_progress()
+        try:
+            with torch.random.fork_rng():  # the caller's generator stays as it was
+                return _pretrain(request, machine, listener, clock)
+        finally:
+            listener.stop()
 
 
 def _pretrain(request: PretrainRequest, machine: Machine, progress: Progress, clock: Clock) -> PretrainResult:
@@ -79,14 +85,16 @@ def _pretrain(request: PretrainRequest, machine: Machine, progress: Progress, cl
             f"pretrain: streams must be a multiple of the {machine.processes} processes; got {request.recipe.streams}"
         )
     checkpoints = checkpoint_folder(request.output)
-    checkpoint = load_checkpoint(checkpoints, LanguageState) if request.resume else None
+    checkpoint = None
+    if request.resume:
+        checkpoint = machine.by_main(lambda: load_checkpoint(checkpoints, LanguageState))
     tokenizer = (
         None if checkpoint is None else Tokenizer.from_json(checkpoint.tokenizer, where=str(checkpoint.path))
     )
     texts = read_texts(request, progress, machine, tokenizer)
     run = run_facts(request.recipe, texts.digest, (), _machine_facts(machine, request), {})
     if checkpoint is not None:
-        for difference in check_same_run(checkpoint, run):
+        for difference in machine.by_main(partial(check_same_run, checkpoint, run)):
             progress.warn(f"{difference}: the result may not have the same bits as without the interruption")
 
     recipe = texts.recipe
@@ -106,7 +114,7 @@ def _pretrain(request: PretrainRequest, machine: Machine, progress: Progress, cl
     parameters = sum(weight.numel() for weight in network.parameters())
     progress.note(f"{parameters:,} parameters, {recipe.epochs:g} passes, {steps:,} steps")
 
-    with Interrupts() as interrupts:
+    with Interrupts(several=machine.processes > 1) as interrupts:
         ending = fit_language(
             learner, texts, machine, keeper, progress, clock, interrupts, request.judge_steps
         )
@@ -142,6 +150,7 @@ def _pretrain(request: PretrainRequest, machine: Machine, progress: Progress, cl
         data=data,
         seconds=learner.state.seconds,
         notes=notes,
+        process=machine.process,
     )
 
 

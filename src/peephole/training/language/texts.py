@@ -45,23 +45,14 @@ def read_texts(
     Args:
         request: what to learn from.
         progress: hears what was read, held out and dropped.
-        machine: with several processes, the main one learns the tokens for all.
+        machine: with several processes, the main one reads the texts and learns the tokens for all.
         tokenizer: the one of an earlier session; None learns it from the training part.
 
     Raises:
         DataError: the texts cannot be used; every problem is listed.
     """
     recipe = request.recipe
-    stream = read(
-        request.sources,
-        text_column=request.text_column,
-        group_column=request.group_column,
-        where=request.where,
-        format=request.format,
-        skip_bad=request.skip_bad,
-        labels="absent",
-    )
-    records = list(stream)
+    records, skipped = machine.by_main(lambda: _read(request))
     kind = "stratified" if request.group_column is None else "group"
     rule = SplitRule(kind, request.group_column, recipe.development_share)
     held = split_development(records, rule)
@@ -88,7 +79,7 @@ def read_texts(
         "training": len(train),
         "held_out": len(held_out),
         "repeats_dropped": dropped,
-        "skipped": dict(stream.skipped.reasons),
+        "skipped": skipped,
         "split": rule.to_json(),
         "vocabulary": tokenizer.vocabulary_size,
         "training_tokens": len(parts[0].ids),
@@ -101,6 +92,20 @@ def read_texts(
     if dropped:
         progress.note(f"{dropped:,} training texts dropped: they repeat a held-out text")
     return LanguageTexts(recipe, tokenizer, parts[0], parts[1], facts, _digest(train, held_out))
+
+
+def _read(request: PretrainRequest) -> tuple[list[Record], dict[str, int]]:
+    """Return the records of the sources, and how many were skipped for which reason."""
+    stream = read(
+        request.sources,
+        text_column=request.text_column,
+        group_column=request.group_column,
+        where=request.where,
+        format=request.format,
+        skip_bad=request.skip_bad,
+        labels="absent",
+    )
+    return list(stream), dict(stream.skipped.reasons)
 
 
 def _encode(records: list[Record], tokenizer: Tokenizer) -> Corpus:

@@ -281,3 +281,22 @@ def test_a_budget_that_is_over_at_once_leaves_an_empty_report(request_, tmp_path
     assert document["trials"] == []
     assert table(document).plain()
     assert "Not finished: 0 of 2" in (tmp_path / "out" / "report.html").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"engine": "rai"}, r"engine must be 'local' or 'ray'; got 'rai' \(did you mean 'ray'\?\)"),
+        ({"engine": "ray", "workers": 0}, "workers must be at least 1; got 0"),
+        ({"workers": 2, "address": "auto"}, "address needs engine 'ray'; got 'local'; workers needs engine 'ray'"),
+    ],
+)
+def test_an_engine_that_cannot_be_had_is_refused(tmp_path, changes, words) -> None:
+    with pytest.raises(OptionError, match=words):
+        plan(tmp_path, 1, **changes)
+
+
+def test_what_varies_the_texts_is_not_searched_on_ray(request_, tmp_path) -> None:
+    space = (Dimension("development_share", 0.05, 0.2),)
+    with pytest.raises(OptionError, match="sends the same texts to all trials; got development_share"):
+        tune(request_, plan(tmp_path / "out", 1, engine="ray", space=space))

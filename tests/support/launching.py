@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,13 +76,3 @@ def checkpoint_number(output: Path) -> int:
     folder = output.with_name(output.name + ".checkpoint")
     names = [path.name for path in folder.glob("checkpoint-????????")] if folder.is_dir() else []
     return max((int(name[-8:]) for name in names), default=0)
-
-
-def times(said: str, phrase: str) -> int:
-    """How often a phrase was said."""
-    return said.count(phrase)
-
-
-def options(recipe: dict[str, object]) -> Sequence[str]:
-    """A recipe as options of the command."""
-    return [f"--{name.replace('_', '-')}={value}" for name, value in recipe.items()]

@@ -19,7 +19,15 @@ from support.launching import launch
 from support.models import word_counter
 
 QUIET = {"word_dropout": 0.0, "embedding_dropout": 0.0, "pool_dropout": 0.0, "head_dropout": 0.0}
-LANGUAGE = {"embedding": 8, "hidden_size": 8, "streams": 6, "window": 8, "epochs": 2, "candidates": 20, "vocabulary": 400}
+LANGUAGE = {
+    "embedding": 8,
+    "hidden_size": 8,
+    "streams": 6,
+    "window": 8,
+    "epochs": 2,
+    "candidates": 20,
+    "vocabulary": 400,
+}
 
 # What is changed in the tiny recipe, which has dropout everywhere, an adversary and an average; and what else is asked for.
 CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
@@ -55,16 +63,27 @@ def runs(tmp_path_factory, small_corpus, tiny) -> Runs:
     (root / "language.txt").write_text("\n".join(line[0] for line in lines[1:]))
     teacher = word_counter().save(root / "teacher")
     recipe = LanguageRecipe.from_json(LANGUAGE | {"directions": "both"})
-    asked = PretrainRequest(sources=(root / "language.txt",), output=root / "language", recipe=recipe, cpu=True)
+    asked = PretrainRequest(
+        sources=(root / "language.txt",), output=root / "language", recipe=recipe, cpu=True
+    )
     pretrain(asked, progress=Progress())
     base = dataclasses.replace(tiny, epochs=2)
 
     def job(name: str, changes: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
-        made = {"name": name, "source": str(root / ("weighted.csv" if "weight_column" in more else "texts.csv"))}
+        made = {
+            "name": name,
+            "source": str(root / ("weighted.csv" if "weight_column" in more else "texts.csv")),
+        }
         made |= {"weight_column": more.get("weight_column")}
         made["recipe"] = dataclasses.replace(base, **changes).to_json()
         if "language_model" in more:  # which brings its own sizes and tokens
-            made["recipe"] = {"epochs": 2, "head": 6, "noise_from": "start", "max_length": 16, "head_tokens": 6} | changes
+            made["recipe"] = {
+                "epochs": 2,
+                "head": 6,
+                "noise_from": "start",
+                "max_length": 16,
+                "head_tokens": 6,
+            } | changes
             made["language_model"] = str(root / "language")
         if "unlabelled" in more:
             made["unlabelled"] = [str(root / "unlabelled.txt")]

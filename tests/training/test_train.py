@@ -101,14 +101,14 @@ def test_texts_without_a_single_token(
         file.writelines(f"<br />,{('positive', 'negative')[n % 2]},g\n" for n in range(1, 40))
     recipe = dataclasses.replace(tiny, batch_rows=4, epochs=1)
     tokens: list[int] = []
-    real = loop.gather
+    real = loop.gather_part
 
-    def gather(corpus, rows):
-        batch = real(corpus, rows)
+    def gather(*arguments):
+        batch = real(*arguments)
         tokens.append(len(batch.ids))
         return batch
 
-    monkeypatch.setattr(loop, "gather", gather)
+    monkeypatch.setattr(loop, "gather_part", gather)
 
     def plan_batches(lengths, *arguments):
         from peephole.training.planning import plan_batches as plan

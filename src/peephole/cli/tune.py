@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from peephole.cli import completion, output
-from peephole.cli.options import Cpu, Json, TimeBudget, output_option, seconds, texts_argument
+from peephole.cli.options import RUNNING, Cpu, Json, TimeBudget, output_option, seconds, texts_argument
 from peephole.cli.reading_options import Reading, with_reading
 from peephole.cli.recipe_options import with_recipe
 from peephole.cli.study import Progress, listed, show_study, typed
@@ -44,6 +44,28 @@ def tune(
     search_seed: Annotated[
         int, typer.Option(min=0, help="Seed of what is tried", rich_help_panel=_SEARCH)
     ] = 1,
+    engine: Annotated[
+        str,
+        typer.Option(
+            help="Where trials run: local, one after the other, or ray, side by side on a cluster",
+            rich_help_panel=RUNNING,
+        ),
+    ] = "local",
+    address: Annotated[
+        str | None,
+        typer.Option(
+            help="The Ray cluster's address, such as auto or ray://host:10001 [default: one of this machine, for this search]",
+            rich_help_panel=RUNNING,
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Most trials side by side, with Ray [default: one for each processor, or GPU]",
+            rich_help_panel=RUNNING,
+        ),
+    ] = None,
     *,
     reading: Reading,
     time_budget: TimeBudget = None,
@@ -81,6 +103,10 @@ def tune(
         output=out,
         time_budget=seconds(time_budget),
         command=command,
+        engine=engine,
+        address=address,
+        workers=workers,
+        cpu=cpu,
     )
     request = TrainRequest(
         sources=tuple(data),

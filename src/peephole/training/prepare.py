@@ -86,7 +86,11 @@ class Prepared:
 
 
 def prepare(
-    request: TrainRequest, progress: Progress, machine: Machine, tokenizer: Tokenizer | None = None
+    request: TrainRequest,
+    progress: Progress,
+    machine: Machine,
+    tokenizer: Tokenizer | None = None,
+    parts: Parts | None = None,
 ) -> Prepared:
     """Read and encode the texts of a run.
 
@@ -95,12 +99,14 @@ def prepare(
         progress: hears what was read, held out, dropped and cut.
         machine: with several processes, the main one reads the texts and learns the tokens for all.
         tokenizer: the one of an earlier session; None learns it from the training part.
+        parts: the texts, if they have been read already.
 
     Raises:
         DataError: the texts cannot be used; every problem is listed.
     """
-    parts = machine.by_main(lambda: read_parts(request))
-    facts, recipe = parts.facts, request.recipe
+    if parts is None:
+        parts = machine.by_main(lambda: read_parts(request))
+    facts, recipe = dict(parts.facts), request.recipe
     progress.note(_describe(facts))
     teachers = load_teachers(request.teachers, parts.labels)
     heir = recipe.embeddings == "teacher"

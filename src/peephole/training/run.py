@@ -28,7 +28,7 @@ from peephole.training.machine import Machine
 from peephole.training.network import make_config, make_network, start_vectors
 from peephole.training.output import check_output, finished_before
 from peephole.training.planning import plan_batches
-from peephole.training.prepare import prepare
+from peephole.training.prepare import Parts, prepare
 from peephole.training.progress import Progress, Several, make_progress
 from peephole.training.recipe import Recipe
 from peephole.training.request import TrainRequest, TrainResult, resumable
@@ -39,7 +39,9 @@ from peephole.training.teachers import teacher_digest
 from peephole.training.tensorboard import TensorBoard
 
 
-def train(request: TrainRequest, *, progress: Progress | None = None) -> TrainResult:
+def train(
+    request: TrainRequest, *, progress: Progress | None = None, parts: Parts | None = None
+) -> TrainResult:
     r"""Train a classifier and write its model folder.
 
     The same request gives the same weights, bit for bit, on the same machine with the same number of threads;
@@ -51,6 +53,7 @@ def train(request: TrainRequest, *, progress: Progress | None = None) -> TrainRe
     Args:
         request: texts, recipe and output.
         progress: hears what happens; None shows it on standard error.
+        parts: the texts, where they are not to be read from the request's sources.
 
     Returns:
         What was written and how good it is.
@@ -74,31 +77,30 @@ def train(request: TrainRequest, *, progress: Progress | None = None) -> TrainRe
         ('complete', ['README.md', 'config.json', 'model.safetensors', 'tokenizer.json'])
     """
     clock = Clock(request.time_budget)
-    check_output(request.output, resume=request.resume)
-    language = None if request.language_model is None else load_language(request.language_model)
-    if language is not None:
-        recipe = adapt_recipe(request.recipe, language)
-        request = dataclasses.replace(request, recipe=recipe, language_model=language.path)
-    if before := finished_before(request):
-        return before
     machine = Machine(request.recipe.precision, cpu=request.cpu)
     with resumable("training"):
         machine.by_main(lambda: check_output(request.output, resume=request.resume))
         language = None if request.language_model is None else load_language(request.language_model)
         if language is not None:
-            request = dataclasses.replace(request, recipe=adapt_recipe(request.recipe, language))
+            recipe = adapt_recipe(request.recipe, language)
+            request = dataclasses.replace(request, recipe=recipe, language_model=language.path)
         if before := machine.by_main(lambda: finished_before(request)):
             return dataclasses.replace(before, process=machine.process)
         listener = _listener(request, machine, progress)
         try:
             with torch.random.fork_rng():  # the caller's generator stays as it was
-                return _train(request, language, machine, listener, clock)
+                return _train(request, language, machine, listener, clock, parts)
         finally:
             listener.stop()
 
 
 def _train(
-    request: TrainRequest, language: Language | None, machine: Machine, progress: Progress, clock: Clock
+    request: TrainRequest,
+    language: Language | None,
+    machine: Machine,
+    progress: Progress,
+    clock: Clock,
+    parts: Parts | None,
 ) -> TrainResult:
     checkpoints = checkpoint_folder(request.output)
     checkpoint = None
@@ -109,7 +111,7 @@ def _train(
     )
     if language is not None:
         tokenizer = language.tokenizer
-    data = prepare(request, progress, machine, tokenizer)
+    data = prepare(request, progress, machine, tokenizer, parts)
     check_shares(data.recipe, machine.processes)
     facts = _machine_facts(machine, request.recipe)
     run = machine.by_main(

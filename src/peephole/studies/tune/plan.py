@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from peephole.errors import OptionError
+from peephole.errors import OptionError, nearest
 from peephole.studies.tune.space import Dimension
 from peephole.studies.tune.study import JOURNAL
 
@@ -24,6 +24,10 @@ class Plan:
         output: folder of the document, the page, the best recipe and its model.
         time_budget: stop after so many seconds, above 0; None: when all trials have ended.
         command: what was typed.
+        engine: ``"local"``: one trial after the other, here; ``"ray"``: side by side on the workers of a Ray cluster.
+        address: of the cluster, as `ray.init` takes it; None: one of this machine, for this search.
+        workers: most trials side by side, at least 1; None: as many as the cluster has processors, or GPUs.
+        cpu: do not use GPUs.
 
     Raises:
         OptionError: something is out of range; all problems at once.
@@ -35,6 +39,10 @@ class Plan:
     output: Path
     time_budget: float | None = None
     command: str = ""
+    engine: str = "local"
+    address: str | None = None
+    workers: int | None = None
+    cpu: bool = False
 
     def __post_init__(self) -> None:
         problems: list[str] = []
@@ -46,6 +54,15 @@ class Plan:
             problems.append(f"seed must be at least 0; got {self.seed}")
         if self.time_budget is not None and not self.time_budget > 0:
             problems.append(f"time_budget must be above 0 seconds; got {self.time_budget!r}")
+        if self.engine not in ("local", "ray"):
+            problems.append(
+                f"engine must be 'local' or 'ray'; got {self.engine!r}{nearest(self.engine, ('local', 'ray'))}"
+            )
+        if self.workers is not None and self.workers < 1:
+            problems.append(f"workers must be at least 1; got {self.workers}")
+        if self.engine == "local":
+            given = [name for name in ("address", "workers") if getattr(self, name) is not None]
+            problems += [f"{name} needs engine 'ray'; got 'local'" for name in given]
         if problems:
             raise OptionError("tune: " + "; ".join(problems))
 

@@ -77,12 +77,18 @@ class Trials:
         trials = self._study.get_trials(deepcopy=False, states=(self._states.COMPLETE, self._states.PRUNED))
         return [trial.user_attrs[_RESULT] for trial in trials]
 
-    def begin(self) -> Trial:
-        """Begin a trial: the first has the values that were given, the others those that the sampler draws."""
-        done = len(self.results)
-        if not done:
+    def begin(self, running: int = 0) -> Trial:
+        """Begin a trial: the first has the values that were given, the others those that the sampler draws.
+
+        Args:
+            running: trials that run beside it; what is drawn then keeps away from them.
+        """
+        begun = len(self.results) + running
+        if not begun:
             self._study.enqueue_trial(self._first)
-        self._study.sampler = self._optuna.samplers.TPESampler(seed=(self._seed * 100_003 + done) % 2**32)
+        self._study.sampler = self._optuna.samplers.TPESampler(
+            seed=(self._seed * 100_003 + begun) % 2**32, constant_liar=running > 0
+        )
         trial = self._study.ask()
         return Trial(self._study, trial, {dimension.name: dimension.draw(trial) for dimension in self._space})
 
@@ -97,17 +103,19 @@ class Trial:
     def __init__(self, study: Any, trial: Any, values: Mapping[str, Value]) -> None:
         self.values = dict(values)
         self._study, self._trial = study, trial
+        optuna: Any = require("optuna", extra="tune", purpose="peephole tune")
+        self._states: Any = optuna.trial.TrialState
 
     def hopeless(self, epoch: int, score: float) -> bool:
         """Hear the score of a pass; tell whether the trial should end there."""
         self._trial.report(score, epoch)
         return bool(self._trial.should_prune())
 
+    def forget(self) -> None:
+        """Forget the trial: it was cut short."""
+        self._study.tell(self._trial, state=self._states.FAIL)
+
     def end(self, score: float, result: Mapping[str, Any], *, pruned: bool) -> None:
         """Keep the result of the trial, whose best score it was."""
-        import optuna
-
         self._trial.set_user_attr(_RESULT, dict(result))
-        self._study.tell(
-            self._trial, None if pruned else score, optuna.trial.TrialState.PRUNED if pruned else None
-        )
+        self._study.tell(self._trial, None if pruned else score, self._states.PRUNED if pruned else None)

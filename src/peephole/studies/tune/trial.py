@@ -7,14 +7,25 @@ import math
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from peephole.studies.listening import Listener
 from peephole.studies.tune.plan import MODEL, PRESENT
-from peephole.studies.tune.study import Trial
+from peephole.studies.tune.space import Value
 from peephole.training import Pass, Progress, Recipe, TrainingDiverged, TrainRequest, train
 from peephole.training import progress as telling
 from peephole.training.loop import merit
+from peephole.training.prepare import Parts
+
+
+class Tried(Protocol):
+    """A trial, as far as its training must know it."""
+
+    values: dict[str, Value]
+
+    def hopeless(self, epoch: int, score: float) -> bool:
+        """Hear the score of a pass; tell whether the trial should end there."""
+        ...
 
 
 class _Pruned(Exception):
@@ -24,7 +35,7 @@ class _Pruned(Exception):
 class _Watch(Progress):
     """Tells the search of every pass, and ends a trial that is behind."""
 
-    def __init__(self, trial: Trial, recipe: Recipe, hear: Listener) -> None:
+    def __init__(self, trial: Tried, recipe: Recipe, hear: Listener) -> None:
         self.history: list[Pass] = []
         self._trial, self._recipe, self._listener, self._epochs = trial, recipe, hear, 0
 
@@ -42,7 +53,12 @@ class _Watch(Progress):
 
 
 def run_trial(
-    request: TrainRequest, output: Path, trial: Trial, left: float, listener: Listener
+    request: TrainRequest,
+    output: Path,
+    trial: Tried,
+    left: float,
+    listener: Listener,
+    parts: Parts | None = None,
 ) -> dict[str, Any] | None:
     """Train and judge one trial.
 
@@ -52,6 +68,7 @@ def run_trial(
         trial: its values, and who hears of its passes.
         left: seconds of the time budget; infinite without one.
         listener: hears how far it is.
+        parts: the texts, where they are not to be read from the request's sources.
 
     Returns:
         The result as JSON; None where the time was over before its end.
@@ -69,7 +86,7 @@ def run_trial(
     )
     ending = "pruned"
     try:
-        ending = train(asked, progress=watch).ending
+        ending = train(asked, progress=watch, parts=parts).ending
     except _Pruned:
         pass
     except TrainingDiverged:

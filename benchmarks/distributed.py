@@ -32,9 +32,9 @@ import torch
 from torch.distributed import PrefixStore, TCPStore
 
 from peephole.files import write_json
+from peephole.reading import read
 from peephole.studies.bench.machine import machine, today, versions
 from peephole.training import Progress, Recipe, TrainRequest
-from peephole.training.batches import gather
 from peephole.training.learner import Learner
 from peephole.training.machine import Machine
 from peephole.training.network import make_config, make_network
@@ -48,11 +48,16 @@ LONG = timedelta(hours=6)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("texts", help="labelled texts, as peephole train takes them")
+    parser.add_argument("--rows", type=int, default=3000, help="texts to train on, spread over the source")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--precision", action="append", choices=("no", "bf16"))
-    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of the recipe")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of the recipe"
+    )
     parser.add_argument("--turns", type=int, default=7)
     parser.add_argument("--steps", type=int, default=8, help="of one turn")
     parser.add_argument("--output", type=Path)
@@ -80,7 +85,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     running = [start(arguments, group, store.port) for group in groups]
     try:
         for group in groups:
-            store.wait([f"{group}/ready"])
+            wait_for(store, f"{group}/ready", running)
         found: dict[str, Any] = {}
         for precision in precisions:
             times: dict[str, list[dict[str, float]]] = {"one": [], "shared": [], "apart": []}
@@ -89,6 +94,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
                     group = f"{precision} {1 if name == 'one' else arguments.processes}"
                     store.set(f"{group}/turn", json.dumps([turn, name]))
                     store.set(f"{group}/go {turn} {name}", "")
+                    wait_for(store, f"{group}/done {turn} {name}", running)
                     taken = json.loads(store.get(f"{group}/done {turn} {name}"))
                     if turn:  # the first warms up
                         times[name].append(taken)
@@ -102,7 +108,8 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     return {
         "command": " ".join(["python benchmarks/distributed.py", *sys.argv[1:]]),
         "date": today(),
-        "machine": machine() | {"load": [round(load, 1) for load in os.getloadavg()], "processor_threads": os.cpu_count()},
+        "machine": machine()
+        | {"load": [round(load, 1) for load in os.getloadavg()], "processor_threads": os.cpu_count()},
         "versions": versions(),
         "processes": arguments.processes,
         "threads_each": 1,
@@ -110,6 +117,14 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         "steps": arguments.steps,
         "precisions": found,
     }
+
+
+def wait_for(store: TCPStore, key: str, running: list[subprocess.Popen[bytes]]) -> None:
+    """Wait for what a contender says, as long as all of them live."""
+    while not store.check([key]):
+        if any(process.poll() is not None for process in running):
+            raise SystemExit("distributed: a contender has ended; it said why above")
+        time.sleep(0.05)
 
 
 def told(times: dict[str, list[dict[str, float]]]) -> dict[str, Any]:
@@ -124,7 +139,8 @@ def told(times: dict[str, list[dict[str, float]]]) -> dict[str, Any]:
         "ceiling": round(rates["apart"] / rates["one"], 3),
         "efficiency": round(rates["shared"] / rates["apart"], 3),
         "ratios_of_turns": [
-            round(shared["rate"] / one["rate"], 3) for one, shared in zip(times["one"], times["shared"], strict=True)
+            round(shared["rate"] / one["rate"], 3)
+            for one, shared in zip(times["one"], times["shared"], strict=True)
         ],
         "adding_up_ms": round(1e3 * median("shared", "adding_up"), 2),
         "step_ms": {name: round(1e3 * median(name, "step"), 1) for name in times},
@@ -135,8 +151,11 @@ def told(times: dict[str, list[dict[str, float]]]) -> dict[str, Any]:
 
 def start(arguments: argparse.Namespace, group: str, port: int) -> subprocess.Popen[bytes]:
     count = group.split()[1]
-    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", count] if count != "1" else []
+    launcher = (
+        ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", count] if count != "1" else []
+    )
     own = [__file__, arguments.texts, "--worker", f"{port} {group}", "--steps", str(arguments.steps)]
+    own += ["--rows", str(arguments.rows)]
     own += [part for item in arguments.set for part in ("--set", item)]
     return subprocess.Popen([sys.executable, *launcher, *own], env=os.environ | {"OMP_NUM_THREADS": "1"})
 
@@ -144,11 +163,15 @@ def start(arguments: argparse.Namespace, group: str, port: int) -> subprocess.Po
 def work(arguments: argparse.Namespace) -> None:
     """Train when it is this group's turn, and tell how long it took."""
     port, precision, count = arguments.worker.split()
-    store = PrefixStore(f"{precision} {count}", TCPStore("127.0.0.1", int(port), is_master=False, timeout=LONG))
+    store = PrefixStore(
+        f"{precision} {count}", TCPStore("127.0.0.1", int(port), is_master=False, timeout=LONG)
+    )
     recipe = recipe_of(arguments, precision)
     computer = Machine(precision, cpu=True)
     with tempfile.TemporaryDirectory() as folder:
-        request = TrainRequest(sources=(arguments.texts,), output=Path(folder, "model"), recipe=recipe)
+        records = list(read((arguments.texts,), labels="required"))
+        records = tuple(records[:: max(1, len(records) // arguments.rows)])
+        request = TrainRequest(records=records, output=Path(folder, "model"), recipe=recipe)
         data = prepare(request, Progress(), computer)
     network = make_network(make_config(data.recipe, data.tokenizer.vocabulary_size, data.labels), data.recipe)
     learner = Learner(network, data.recipe, computer, State())
@@ -184,7 +207,9 @@ def wait_for_turn(store: PrefixStore, seen: int) -> tuple[int, str]:
 _NAMES = {"one": (0, 1), "shared": (0, 2), "apart": (1, 2)}
 
 
-def run(name: str, learner: Learner[Any, State], data: Prepared, batches: list[Any], computer: Machine) -> dict[str, float]:
+def run(
+    name: str, learner: Learner[Any, State], data: Prepared, batches: list[Any], computer: Machine
+) -> dict[str, float]:
     adding, share = [0.0], computer.share_gradients
 
     def timed(parameters: Any) -> None:

@@ -288,7 +288,10 @@ def test_a_budget_that_is_over_at_once_leaves_an_empty_report(request_, tmp_path
     [
         ({"engine": "rai"}, r"engine must be 'local' or 'ray'; got 'rai' \(did you mean 'ray'\?\)"),
         ({"engine": "ray", "workers": 0}, "workers must be at least 1; got 0"),
-        ({"workers": 2, "address": "auto"}, "address needs engine 'ray'; got 'local'; workers needs engine 'ray'"),
+        (
+            {"workers": 2, "address": "auto"},
+            "address needs engine 'ray'; got 'local'; workers needs engine 'ray'",
+        ),
     ],
 )
 def test_an_engine_that_cannot_be_had_is_refused(tmp_path, changes, words) -> None:

@@ -146,5 +146,5 @@ def test_an_address_where_nobody_listens(request_, tmp_path) -> None:
 
     if ray.is_initialized():
         ray.shutdown()
-    with pytest.raises(BackendUnavailable, match="no Ray cluster answers at 127.0.0.1:9"):
+    with pytest.raises(BackendUnavailable, match=r"no Ray cluster answers at 127\.0\.0\.1:9"):
         tune(request_, plan(tmp_path / "ray", 2, address="127.0.0.1:9"))

@@ -23,6 +23,7 @@ T = TypeVar("T")
 
 # How long a process waits for the others, such as for the first one to read the texts. One that has ended is noticed at once.
 _PATIENCE = timedelta(hours=3)
+_TABLE = 300  # rows from which a matrix counts as a table of vectors, of which most rows are untouched
 
 
 def _has_gpu() -> bool:
@@ -205,14 +206,36 @@ class Machine:
                 parameter.copy_(utils.broadcast(parameter.detach().clone()))
 
     def share_gradients(self, parameters: Sequence[Tensor]) -> None:
-        """Replace each gradient by its sum over the processes."""
+        """Replace each gradient by its sum over the processes.
+
+        Of a table of vectors a batch touches few rows: on a processor only those that any process has touched are added up.
+        """
         if self.processes == 1:
             return
         gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
-        total = self.total(torch.cat([gradient.flatten() for gradient in gradients]))
-        pieces = total.split([parameter.numel() for parameter in parameters])
-        for parameter, piece in zip(parameters, pieces, strict=True):
-            parameter.grad = piece.view_as(parameter)
+        touched = self._touched_rows(gradients)
+        parts = [
+            gradient if rows is None else gradient.index_select(0, rows)
+            for gradient, rows in zip(gradients, touched, strict=True)
+        ]
+        total = self.total(torch.cat([part.flatten() for part in parts]))
+        pieces = total.split([part.numel() for part in parts])
+        for n, parameter in enumerate(parameters):
+            rows, piece = touched[n], pieces[n].view_as(parts[n])
+            parameter.grad = piece if rows is None else gradients[n].index_copy_(0, rows, piece)
+
+    def _touched_rows(self, gradients: Sequence[Tensor]) -> list[Tensor | None]:
+        """Return of each table of vectors the rows that are not zero in every process; None of what is no table."""
+        tables = [
+            n for n, g in enumerate(gradients) if g.dim() == 2 and len(g) >= _TABLE and g.device.type == "cpu"
+        ]
+        found: list[Tensor | None] = [None] * len(gradients)
+        if tables:
+            own = torch.cat([gradients[n].abs().amax(dim=1) != 0 for n in tables])
+            votes = self.total(own.float()).split([len(gradients[n]) for n in tables])
+            for n, vote in zip(tables, votes, strict=True):
+                found[n] = vote.nonzero().flatten()
+        return found
 
     def wait(self) -> None:
         """Wait until every process is here."""

@@ -69,16 +69,15 @@ def main() -> None:
 
         sys.exit(status_of(lambda: answer(**quick)))
     from peephole.cli.program import program
-    from peephole.cli.voice import is_first
+    from peephole.cli.voice import is_one_of_several
 
     command = asked(arguments)
     made = program(COMMANDS, () if command is None else (command,))
-    if is_first():
-        made()
-    else:
-        from peephole.cli.program import beside_the_first
+    if is_one_of_several():
+        from peephole.cli.program import run_with_others
 
-        sys.exit(beside_the_first(made))
+        sys.exit(run_with_others(made))
+    made()
 
 
 def __getattr__(name: str) -> object:

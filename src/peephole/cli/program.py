@@ -6,7 +6,7 @@ import importlib
 import os
 import re
 from collections.abc import Collection, Mapping
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -15,6 +15,7 @@ import peephole
 from peephole.cli.examples import Example, examples_text, split_help
 from peephole.cli.guard import guard
 from peephole.cli.status import DONE, USAGE
+from peephole.cli.voice import may_speak
 
 
 class _Command(TyperCommand):
@@ -97,12 +98,14 @@ def _not_called() -> None:
     """Stand in the list of commands for one that the command line does not call."""
 
 
-def beside_the_first(program: typer.Typer) -> int:
-    """Run the program in a process beside the first of several, which says for all what is wrong with the command line."""
+def run_with_others(program: typer.Typer) -> int:
+    """Run the program in one of several processes, of which one says for all what is wrong with the command line."""
     # The class above has no public name in the command-line library.
-    usage_error = cast("type[Exception]", typer.BadParameter.__mro__[1])
+    usage_error: Any = typer.BadParameter.__mro__[1]
     try:
         status: object = program(standalone_mode=False)
-    except usage_error:
+    except usage_error as error:
+        if may_speak():
+            error.show()
         return USAGE
     return status if isinstance(status, int) else DONE

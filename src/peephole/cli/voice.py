@@ -24,11 +24,6 @@ def is_one_of_several() -> bool:
         return False
 
 
-def is_first() -> bool:
-    """Whether this process is the first of those that were started together; a process by itself is."""
-    return not is_one_of_several() or os.environ.get("RANK", "0") == "0"
-
-
 def may_speak() -> bool:
     """Whether this process is the one that tells how the command ended: the first that asks.
 

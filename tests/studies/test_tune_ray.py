@@ -15,8 +15,8 @@ import pytest
 
 from peephole.classifier import load
 from peephole.errors import BackendUnavailable, OptionError
-from peephole.studies.tune import ray_engine
 from peephole.studies.listening import Listener
+from peephole.studies.tune import ray_engine
 from peephole.studies.tune.plan import Plan
 from peephole.studies.tune.space import Dimension
 from peephole.studies.tune.tuning import tune

@@ -17,8 +17,8 @@ from peephole.classifier.config import ModelConfig
 from peephole.classifier.stages import Dropout, Embedding, Linear, Pooling, Stage
 from peephole.classifier.stages import Recurrent as RecurrentStage
 from peephole.errors import OptionError, ShapeError
-from peephole.nn.pretrained import PretrainedModule
 from peephole.nn.part import PackedPart, ones_dropped
+from peephole.nn.pretrained import PretrainedModule
 from peephole.nn.recurrent import Recurrent
 from peephole.ops import Sequences
 

@@ -13,8 +13,8 @@ import torch
 
 from peephole.files import replacing, write_json
 from peephole.studies.bench.machine import machine, today, versions
-from peephole.studies.tune.page import page
 from peephole.studies.listening import Listener
+from peephole.studies.tune.page import page
 from peephole.studies.tune.plan import BEST, DOCUMENT, MODEL, PAGE, PRESENT, Plan
 from peephole.studies.tune.study import Trial, Trials
 from peephole.studies.tune.trial import best_of

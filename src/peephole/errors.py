@@ -9,6 +9,7 @@
     ├── DataError           (ValueError)    texts or tables that cannot be used; lists every problem
     │   └── TextTypeError   (TypeError)     something that is no str stands where a text must stand
     ├── ModelError          (ValueError)    a model folder or checkpoint that is refused
+    ├── WorkerLost          (RuntimeError)  processes that score end again and again
     ├── TrainingDiverged    (FloatingPointError)  the loss or a gradient became infinite or undefined
     ├── ProcessLost         (RuntimeError)  one of several processes that train together has ended
     └── MissingExtra        (ImportError)   an optional dependency is needed; names the extra
@@ -200,6 +201,10 @@ class TextTypeError(DataError, TypeError):
         peephole.errors.TextTypeError: predict: texts[0]: must be a str; got 3 (int)
         hint: leave missing texts out, or put an empty text in their place
     """
+
+
+class WorkerLost(PeepholeError, RuntimeError):
+    """Processes that score end again and again, and the job does not go on."""
 
 
 class TrainingDiverged(PeepholeError, FloatingPointError):

@@ -8,6 +8,19 @@ import typer
 
 from peephole.cli.answers import answer
 from peephole.cli.options import AsText, Format, Json, Model, TextColumn, Where, conditions
+from peephole.cli.scoring_options import (
+    Address,
+    Engine,
+    MaxRejected,
+    Output,
+    PartRows,
+    Probabilities,
+    Restart,
+    Threads,
+    Workers,
+    refuse_without_output,
+    score_files,
+)
 
 
 def predict(
@@ -37,6 +50,15 @@ def predict(
     text_column: TextColumn = None,
     where: Where = None,
     format: Format = None,
+    output: Output = None,
+    probabilities: Probabilities = False,
+    workers: Workers = None,
+    threads: Threads = None,
+    engine: Engine = None,
+    address: Address = None,
+    part_rows: PartRows = None,
+    max_rejected: MaxRejected = None,
+    restart: Restart = False,
 ) -> None:
     r"""Label texts: one record out for each text in, in the same order.
 
@@ -54,7 +76,35 @@ def predict(
 
         # Neutral where the model is torn, from some rows of a table
         peephole predict tweets.csv --where lang=en --neutral 0.2
+
+        # Many texts: a folder of Parquet files, which goes on where it was stopped
+        peephole predict reviews.csv.gz --output labels.parquet --workers 4
     """
+    many = {
+        "probabilities": probabilities,
+        "workers": workers,
+        "threads": threads,
+        "engine": engine,
+        "address": address,
+        "part_rows": part_rows,
+        "max_rejected": max_rejected,
+        "restart": restart,
+    }
+    if output is not None:
+        score_files(
+            texts or [],
+            {"--text": text, "--top-k": top_k > 1, "--jsonl": jsonl},
+            as_json=as_json,
+            output=output,
+            model=model,
+            neutral=neutral,
+            text_column=text_column,
+            where=conditions(where),
+            format=format,
+            **many,
+        )
+        return
+    refuse_without_output(many)
     answer(
         texts or (),
         model=model,

@@ -27,6 +27,7 @@ class Request:
         extra: further columns to hand out in `Record.fields`.
         where: column name to value: rows with another value are left out.
         labels: whether a record must have a label, may have one, or is not looked at for one.
+        whole: whether a row holds every column of its source, asked for or not.
     """
 
     text: str | None = None
@@ -36,6 +37,7 @@ class Request:
     where: Mapping[str, str] | None = None
     labels: LabelMode = "optional"
     group_optional: bool = False
+    whole: bool = False
 
     def named(self) -> list[tuple[str, str]]:
         """Every column that was given by name, as (option, column)."""
@@ -52,6 +54,10 @@ class Request:
         """Every column that will be looked at, each once."""
         wanted = [layout.text, layout.label, layout.group, *self.extra, *(self.where or {})]
         return list(dict.fromkeys(name for name in wanted if name is not None))
+
+    def handed_out(self, layout: Layout, columns: Sequence[str]) -> list[str]:
+        """Every column that a row holds: those of `needed`, or all of the source's `columns`."""
+        return list(dict.fromkeys(columns)) if self.whole else self.needed(layout)
 
 
 def find_columns(source: str, header: Sequence[str], request: Request) -> tuple[Layout | None, list[Problem]]:

@@ -7,7 +7,7 @@ import gzip
 import io
 import sys
 import zlib
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import BinaryIO, cast
 
 from peephole.reading.records import Unreadable
@@ -28,7 +28,9 @@ _FOREIGN = (
 
 
 @contextlib.contextmanager
-def open_bytes(path: str, name: str) -> Generator[BinaryIO, None, None]:
+def open_bytes(
+    path: str, name: str, opener: Callable[[str], io.BufferedReader] | None = None
+) -> Generator[BinaryIO, None, None]:
     """Open a file, unpacking gzip as it is read.
 
     Whether it is gzip is told by its first bytes; a name that ends in ``.gz`` promises that it is.
@@ -36,12 +38,13 @@ def open_bytes(path: str, name: str) -> Generator[BinaryIO, None, None]:
     Args:
         path: the file; a pipe will do, it is opened once and read forwards.
         name: what messages call it.
+        opener: opens a path; None: as a file of this machine.
 
     Raises:
         Unreadable: it cannot be opened, or is named .gz and is not gzip.
     """
     with reading_errors(name):
-        file = open(path, "rb")  # noqa: SIM115, PTH123  closed by the `with` below
+        file = open(path, "rb") if opener is None else opener(path)  # noqa: SIM115, PTH123  closed by the `with` below
     with file:
         with reading_errors(name):
             packed = _is_gzip(file)

@@ -67,7 +67,7 @@ def dataset_rows(data: Any, source: str, request: Request) -> Iterator[Item]:
     if layout is None:
         yield from problems
         return
-    needed = request.needed(layout)
+    needed = request.handed_out(layout, columns)
     row = 0
     names = {column: getattr((data.features or {}).get(column), "names", None) for column in needed}
     for row, values in enumerate(data.select_columns(needed), start=1):

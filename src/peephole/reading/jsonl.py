@@ -61,7 +61,8 @@ def read_jsonl(stream: BinaryIO, name: str, request: Request) -> Iterator[Item]:
         if fault is not None:
             yield problem_at(place, fault)
         else:
-            yield Row(place, layout, {column: value.get(column) for column in needed})
+            held = value if request.whole else {column: value.get(column) for column in needed}
+            yield Row(place, layout, held)
     if not found:
         raise Unreadable(name, "empty: it holds no JSON object", "empty file")
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Sequence
 from typing import Any, BinaryIO
 
 from peephole.errors import require
 from peephole.reading.columns import Request, find_columns
 from peephole.reading.compression import reading_errors
-from peephole.reading.records import Fault, Item, Number, Row, Unreadable, listed, problem_at
+from peephole.reading.records import Fault, Item, Layout, Number, Row, Unreadable, listed, problem_at
 
 _BATCH = 1_024  # rows decoded at a time
 
@@ -25,6 +26,28 @@ def read_parquet(stream: BinaryIO, name: str, request: Request) -> Iterator[Item
         Unreadable: it is no Parquet file, is damaged, or has no rows.
         MissingExtra: pyarrow is not installed.
     """
+    row = 0
+    with parquet_file(stream, name) as file:
+        columns: list[str] = list(file.schema_arrow.names)
+        layout, problems = find_columns(name, columns, request)
+        if layout is None:
+            yield from problems
+            return
+        needed = request.handed_out(layout, columns)
+        for batch in file.iter_batches(batch_size=_BATCH, columns=needed):
+            yield from rows_of(batch, name, layout, needed, row)
+            row += batch.num_rows
+    if row == 0:
+        raise Unreadable(name, f"no rows, only the columns {listed(columns)}", "empty file")
+
+
+@contextlib.contextmanager
+def parquet_file(stream: BinaryIO, name: str) -> Generator[Any, None, None]:
+    """Open a stream as a `pyarrow.parquet.ParquetFile`, and translate what reading it may raise.
+
+    Raises:
+        Unreadable, MissingExtra: as `read_parquet`.
+    """
     pyarrow = require("pyarrow", extra="parquet", purpose="reading Parquet files")
     parquet = require("pyarrow.parquet", extra="parquet", purpose="reading Parquet files")
     with tempfile.TemporaryFile() as unpacked:
@@ -38,22 +61,7 @@ def read_parquet(stream: BinaryIO, name: str, request: Request) -> Iterator[Item
         if empty:
             raise Unreadable(name, "empty: it holds no text at all", "empty file")
         try:
-            file = parquet.ParquetFile(stream)
-            columns: list[str] = list(file.schema_arrow.names)
-            layout, problems = find_columns(name, columns, request)
-            if layout is None:
-                yield from problems
-                return
-            row = 0
-            needed = request.needed(layout)
-            for batch in file.iter_batches(batch_size=_BATCH, columns=needed):
-                values = {column: _values(batch.column(column), pyarrow) for column in needed}
-                for index in range(batch.num_rows):
-                    row += 1
-                    cells = {column: values[column][index] for column in needed}
-                    fault = next((cell for cell in cells.values() if isinstance(cell, Fault)), None)
-                    place = f"{name}, row {row}"
-                    yield Row(place, layout, cells) if fault is None else problem_at(place, fault)
+            yield parquet.ParquetFile(stream)
         except (pyarrow.ArrowException, OSError) as error:
             message = str(error).partition("\n")[0]
             raise Unreadable(
@@ -62,8 +70,25 @@ def read_parquet(stream: BinaryIO, name: str, request: Request) -> Iterator[Item
                 "damaged Parquet",
                 "fetch or write the file again",
             ) from error
-    if row == 0:
-        raise Unreadable(name, f"no rows, only the columns {listed(columns)}", "empty file")
+
+
+def rows_of(batch: Any, name: str, layout: Layout, needed: Sequence[str], before: int) -> Iterator[Item]:
+    """Yield the rows of a batch.
+
+    Args:
+        batch: a `pyarrow.RecordBatch`.
+        name: the file's, for places.
+        layout: of the file.
+        needed: the columns that a row holds.
+        before: how many rows of the file stand before the batch.
+    """
+    pyarrow = require("pyarrow", extra="parquet", purpose="reading Parquet files")
+    values = {column: _values(batch.column(column), pyarrow) for column in needed}
+    for index in range(batch.num_rows):
+        cells = {column: values[column][index] for column in needed}
+        fault = next((cell for cell in cells.values() if isinstance(cell, Fault)), None)
+        place = f"{name}, row {before + index + 1}"
+        yield Row(place, layout, cells) if fault is None else problem_at(place, fault)
 
 
 def _rewindable(stream: BinaryIO) -> bool:

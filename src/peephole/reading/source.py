@@ -23,9 +23,9 @@ from peephole.reading.stream import RecordStream, Source
 from peephole.reading.tables import CSV, RAW_TSV, TSV, read_table
 
 StrPath: TypeAlias = "str | os.PathLike[str]"
-_Reader: TypeAlias = Callable[[BinaryIO, str, Request], Iterator[Item]]
+Reader: TypeAlias = Callable[[BinaryIO, str, Request], Iterator[Item]]
 
-_READERS: dict[str, _Reader] = {
+READERS: dict[str, Reader] = {
     "csv": functools.partial(read_table, dialect=CSV),
     "tsv": functools.partial(read_table, dialect=TSV),
     "tsv-raw": functools.partial(read_table, dialect=RAW_TSV),
@@ -33,7 +33,7 @@ _READERS: dict[str, _Reader] = {
     "lines": read_plain,
     "parquet": read_parquet,
 }
-FORMATS = (*_READERS, "folder")
+FORMATS = (*READERS, "folder")
 _SUFFIXES = {
     ".csv": "csv",
     ".tsv": "tsv",
@@ -157,7 +157,7 @@ def _absent(path: str, name: str) -> Problem | None:
 
 def _stdin_items(format_name: str, request: Request) -> Iterator[Item]:
     with open_stdin("stdin") as stream:
-        yield from _READERS[format_name](stream, "stdin", request)
+        yield from READERS[format_name](stream, "stdin", request)
 
 
 def _path_items(path: str, name: str, format_name: str | None, request: Request) -> Iterator[Item]:
@@ -168,12 +168,17 @@ def _path_items(path: str, name: str, format_name: str | None, request: Request)
     if folder:
         yield from read_folder(path, name, request)
         return
-    reader = _READERS[format_name or _format_by_name(path, name)]
+    reader = READERS[format_name or format_by_name(path, name)]
     with open_bytes(path, name) as stream:
         yield from reader(stream, name, request)
 
 
-def _format_by_name(path: str, name: str) -> str:
+def format_by_name(path: str, name: str) -> str:
+    """Return the format that a path's ending tells.
+
+    Raises:
+        Unreadable: it tells none; `name` is what the message calls the path.
+    """
     suffix = os.path.splitext(unpacked_name(path))[1].lower()  # noqa: PTH122
     if suffix not in _SUFFIXES:
         known = ", ".join(_SUFFIXES)
@@ -181,6 +186,6 @@ def _format_by_name(path: str, name: str) -> str:
             name,
             f"the format is told by the name's ending, one of {known} (also with .gz); got {suffix or 'none'!r}",
             "unknown format",
-            f"say it with --format, one of {', '.join(_READERS)}",
+            f"say it with --format, one of {', '.join(READERS)}",
         )
     return _SUFFIXES[suffix]

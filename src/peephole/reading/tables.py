@@ -72,7 +72,7 @@ def read_table(stream: BinaryIO, name: str, request: Request, dialect: Dialect) 
     if layout is None:
         yield from problems
         return
-    positions = [(column, columns.index(column)) for column in request.needed(layout)]
+    positions = [(column, columns.index(column)) for column in request.handed_out(layout, columns)]
     row = 0
     for row, (cells, fault) in enumerate(records, start=1):
         place = f"{name}, row {row}"

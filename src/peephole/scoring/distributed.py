@@ -1,0 +1,216 @@
+"""The engine of many machines: actors of a Ray cluster, each with the model, fed one part after the other.
+
+Ray places the actors, moves the rows and finds out who has died. What is left is what Ray leaves to a driver: a part whose actor
+died goes to the next one that is free, and another actor is asked for in its place, wherever there is room.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+from collections import Counter
+from collections.abc import Generator, Iterator
+from typing import Any, cast
+
+from peephole.classifier import Classifier
+from peephole.errors import BackendUnavailable, PeepholeError, WorkerLost, require
+from peephole.scoring.local import TRIES, give_up
+from peephole.scoring.storage import Store, join, store_of
+from peephole.scoring.task import Receipt, Setup, Task, part_name
+from peephole.scoring.worker import Worker, share_the_machine
+
+_OBJECT_STORE = 1 << 28  # bytes, of a cluster for one job: rows wait there, for a moment
+_QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_DEDUP_LOGS": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+}
+
+
+@contextlib.contextmanager
+def cluster(address: str | None, workers: int | None, threads: int) -> Generator[int, None, None]:
+    """Connect to a Ray cluster, or make one on this machine for one job; yield how many actors fit.
+
+    Args:
+        address: as `ray.init` takes it; None: a cluster of this machine alone. A connection that the caller has is used as it is.
+        workers: actors; None: as many as the cluster has room for now.
+        threads: processors of each.
+
+    Raises:
+        MissingExtra: Ray is not installed.
+        BackendUnavailable: there is no cluster at the address.
+    """
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)
+    ray = require("ray", extra="ray", purpose="scoring on a Ray cluster")
+    ours = not ray.is_initialized()
+    if ours:
+        quiet: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
+        try:
+            if address is not None:
+                ray.init(address, **quiet)
+            else:
+                room = None if workers is None else max(workers * threads, 1)
+                ray.init(
+                    "local",
+                    num_cpus=room,
+                    include_dashboard=False,
+                    object_store_memory=_OBJECT_STORE,
+                    **quiet,
+                )
+        except (ConnectionError, ValueError, RuntimeError) as error:
+            raise BackendUnavailable(
+                f"predict: no Ray cluster answers at {address or 'this machine'}: {str(error).partition(chr(10))[0]}",
+                hint="ray start --head starts one; leave --address out for a cluster of this machine, for this job",
+            ) from error
+    try:
+        yield workers or max(int(ray.cluster_resources().get("CPU", 1)) // threads, 1)
+    finally:
+        if ours:
+            ray.shutdown()
+
+
+def score_on_ray(
+    tasks: Iterator[Task], setup: Setup, workers: int, classifier: Classifier
+) -> Generator[Receipt, None, None]:
+    """Make the parts on the cluster that this process is connected to; receipts come as parts are made.
+
+    Raises:
+        WorkerLost: actors die again and again with the same part in hand.
+        BackendUnavailable: the parts are written to a disk that this machine does not see.
+    """
+    ray = require("ray", extra="ray", purpose="scoring on a Ray cluster")
+    pool = _Actors(ray, setup, workers, classifier)
+    store = store_of(setup.folder)
+    waiting: list[Task] = []
+    deaths: Counter[int] = Counter()
+    try:
+        while True:
+            while pool.free:
+                task = waiting.pop(0) if waiting else next(tasks, None)
+                if task is None:
+                    break
+                pool.give(task)
+            if not pool.busy:
+                if not waiting:
+                    task = next(tasks, None)
+                    if task is None:
+                        return
+                    waiting.append(task)
+                pool.wait()
+                continue
+            for task, receipt in pool.wait():
+                if receipt is None:
+                    deaths[task.part] += 1
+                    waiting.append(task)
+                    give_up(deaths, None)
+                else:
+                    _check_seen(store, setup, receipt)
+                    yield receipt
+    finally:
+        pool.close()
+
+
+class Actor(Worker):
+    """A worker in a process that Ray started, with ``OMP_NUM_THREADS`` set to what the actor has been given.
+
+    Args:
+        setup: as `Worker` takes it.
+        classifier: likewise.
+    """
+
+    def __init__(self, setup: Setup, classifier: Classifier) -> None:
+        os.environ.update(share_the_machine(setup.threads))  # before the tokenizer starts threads
+        super().__init__(setup, classifier)
+
+
+class _Actors:
+    """So many actors, those that are free and those that are not; each that dies is followed by another.
+
+    Args:
+        ray: the module.
+        setup: what all tasks share.
+        count: of actors.
+        classifier: the model, which is sent to the cluster once.
+    """
+
+    def __init__(self, ray: Any, setup: Setup, count: int, classifier: Classifier) -> None:
+        self._ray = ray
+        self._model = ray.put(classifier)
+        self._setup = setup
+        self._kind = ray.remote(num_cpus=setup.threads, max_restarts=0)(Actor)
+        self.free: list[Any] = []
+        self.busy: dict[Any, tuple[Any, Task]] = {}
+        self._coming: dict[Any, Any] = {}
+        self._failures = 0
+        for _ in range(count):
+            self._ask()
+
+    def give(self, task: Task) -> None:
+        """Let a free actor make a part."""
+        actor = self.free.pop()
+        self.busy[actor.score.remote(task)] = actor, task
+
+    def wait(self) -> list[tuple[Task, Receipt | None]]:
+        """Wait until something happens; return the tasks that ended, with None for a receipt where the actor died."""
+        ready, _ = self._ray.wait([*self.busy, *self._coming], num_returns=1)
+        found: list[tuple[Task, Receipt | None]] = []
+        for reference in ready:
+            if reference in self._coming:
+                self._arrive(reference)
+                continue
+            actor, task = self.busy.pop(reference)
+            try:
+                receipt = cast("Receipt", self._get(reference))
+            except self._ray.exceptions.RayActorError:
+                self._ask()
+                found.append((task, None))
+            else:
+                self.free.append(actor)
+                found.append((task, receipt))
+        return found
+
+    def close(self) -> None:
+        """Let the actors go."""
+        for actor in [*self.free, *(actor for actor, _ in self.busy.values()), *self._coming.values()]:
+            self._ray.kill(actor)
+
+    def _ask(self) -> None:
+        actor = self._kind.remote(self._setup, self._model)
+        self._coming[actor.ready.remote()] = actor
+
+    def _arrive(self, reference: Any) -> None:
+        actor = self._coming.pop(reference)
+        try:
+            self._get(reference)
+        except self._ray.exceptions.RayActorError as error:
+            self._failures += 1
+            if self._failures >= TRIES:
+                raise WorkerLost(
+                    f"predict: actors ended {self._failures} times before they were ready: {str(error).strip()}",
+                    hint="the cluster's machines need the same Python and the same peephole as this one",
+                ) from error
+            self._ask()
+        else:
+            self._failures = 0
+            self.free.append(actor)
+
+    def _get(self, reference: Any) -> Any:
+        """Return a result; raise what its maker raised, as if it had been raised here."""
+        try:
+            return self._ray.get(reference)
+        except self._ray.exceptions.RayTaskError as error:
+            cause = error.cause
+            if isinstance(cause, (PeepholeError, OSError)):
+                raise cause from error
+            raise
+
+
+def _check_seen(store: Store, setup: Setup, receipt: Receipt) -> None:
+    path = join(setup.folder, part_name(receipt.part, setup.kind))
+    if receipt.octets and not store.shared and store.stat(path) is None:
+        raise BackendUnavailable(
+            f"predict: {path} was written on another machine of the cluster, and is not seen here",
+            hint="give an --output that all machines see: a shared disk, s3://… or gs://…",
+        )

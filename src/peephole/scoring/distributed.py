@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import socket
 from collections import Counter
 from collections.abc import Generator, Iterator
 from typing import Any, cast
@@ -20,6 +21,7 @@ from peephole.scoring.storage import Store, join, store_of
 from peephole.scoring.task import Receipt, Setup, Task, part_name
 from peephole.scoring.worker import Worker, share_the_machine
 
+_PATIENCE = 10.0  # seconds until a cluster's address must answer
 _OBJECT_STORE = 1 << 28  # bytes, of a cluster for one job: rows wait there, for a moment
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -49,6 +51,7 @@ def cluster(address: str | None, workers: int | None, threads: int) -> Generator
         quiet: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
         try:
             if address is not None:
+                _knock(address)
                 ray.init(address, **quiet)
             else:
                 room = None if workers is None else max(workers * threads, 1)
@@ -59,7 +62,7 @@ def cluster(address: str | None, workers: int | None, threads: int) -> Generator
                     object_store_memory=_OBJECT_STORE,
                     **quiet,
                 )
-        except (ConnectionError, ValueError, RuntimeError) as error:
+        except (OSError, ValueError, RuntimeError) as error:
             raise BackendUnavailable(
                 f"predict: no Ray cluster answers at {address or 'this machine'}: {str(error).partition(chr(10))[0]}",
                 hint="ray start --head starts one; leave --address out for a cluster of this machine, for this job",
@@ -69,6 +72,13 @@ def cluster(address: str | None, workers: int | None, threads: int) -> Generator
     finally:
         if ours:
             ray.shutdown()
+
+
+def _knock(address: str) -> None:
+    """Raise `OSError` where nobody listens at an address; Ray would go on trying for minutes."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if colon and port.isdecimal():
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_PATIENCE).close()
 
 
 def score_on_ray(

@@ -68,7 +68,11 @@ class Ledger:
         self._identity = identity
         self._notes = join(setup.folder, JOB)
         self._lock: BinaryIO | None = None
-        self._begin(restart)
+        try:
+            self._begin(restart)
+        except BaseException:
+            self.close()
+            raise
 
     def add(self, receipt: Receipt) -> None:
         """Take a receipt; the worker has written it to the disk."""

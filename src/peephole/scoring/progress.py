@@ -104,9 +104,7 @@ class Bar(Listener):
             self._task = self._bar.add_task("", total=None, share=share, facts=report.facts())
             self._bar.start()
         total = None if report.share is None else 1.0
-        self._bar.update(
-            self._task, total=total, completed=report.share, share=share, facts=report.facts()
-        )
+        self._bar.update(self._task, total=total, completed=report.share, share=share, facts=report.facts())
 
     def stop(self) -> None:  # noqa: D102
         self._bar.stop()

@@ -71,9 +71,7 @@ def score(request: ScoreRequest, listener: Listener | None = None) -> Summary:
     try:
         if ledger.finished is not None:
             listener.note("all of it was scored before")
-            return Summary(
-                **{**ledger.finished, "seconds": 0.0, "rows_per_second": 0.0, "tokens_per_second": 0.0}
-            )
+            return Summary.of_the_past(ledger.finished)
         earlier = list(ledger.receipts.values())
         if earlier and any(file.path == STDIN for file in files):
             raise OptionError(
@@ -89,6 +87,7 @@ def score(request: ScoreRequest, listener: Listener | None = None) -> Summary:
         listener.stop()
         sums = totals(ledger.receipts.values())
         seconds = time.monotonic() - begun
+        rows_a_second, tokens_a_second = rates(new, seconds)
         summary = Summary(
             output=request.output,
             **sums,
@@ -101,7 +100,8 @@ def score(request: ScoreRequest, listener: Listener | None = None) -> Summary:
             workers=workers,
             threads=request.threads,
             seconds=round(seconds, 3),
-            **rates(new, seconds),
+            rows_per_second=rows_a_second,
+            tokens_per_second=tokens_a_second,
         )
         ledger.finish(summary.to_json())
         return summary
@@ -137,7 +137,7 @@ def _listen(
         left = None
         if share is not None and done > before:
             left = seconds * (size - done) / (done - before)
-        listener.report(Report(rows, share, *rates(new, seconds).values(), left, rejected))
+        listener.report(Report(rows, share, *rates(new, seconds), left, rejected))
         _check_rejected(request, rejected)
     return new
 

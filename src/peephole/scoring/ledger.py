@@ -7,6 +7,7 @@ Names with ``_`` in front are passed over by whoever reads the folder as a data 
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 from collections.abc import Mapping
@@ -213,4 +214,5 @@ class Ledger:
 
 
 def _receipt(document: dict[str, Any]) -> Receipt:
-    return Receipt(**(document | {"unkept": tuple(document["unkept"])}))
+    receipt = Receipt(**document)
+    return dataclasses.replace(receipt, unkept=tuple(receipt.unkept))  # JSON has no tuples

@@ -58,6 +58,13 @@ class Summary:
     rows_per_second: float
     tokens_per_second: float
 
+    @staticmethod
+    def of_the_past(document: dict[str, Any]) -> Summary:
+        """Return that of a job that was done by another session, from its plain values."""
+        return dataclasses.replace(
+            Summary(**document), seconds=0.0, rows_per_second=0.0, tokens_per_second=0.0
+        )
+
     def to_json(self) -> dict[str, Any]:
         """Return plain values."""
         return dataclasses.asdict(self)
@@ -106,13 +113,11 @@ def totals(receipts: Iterable[Receipt]) -> dict[str, Any]:
     }
 
 
-def rates(new: Sequence[Receipt], seconds: float) -> dict[str, float]:
+def rates(new: Sequence[Receipt], seconds: float) -> tuple[float, float]:
     """Return rows and tokens a second of a session."""
     span = max(seconds, 1e-9)
-    return {
-        "rows_per_second": round(sum(receipt.rows for receipt in new) / span, 1),
-        "tokens_per_second": round(sum(receipt.tokens for receipt in new) / span, 1),
-    }
+    rows, tokens = sum(receipt.rows for receipt in new), sum(receipt.tokens for receipt in new)
+    return round(rows / span, 1), round(tokens / span, 1)
 
 
 def duration(seconds: float) -> str:

@@ -3,7 +3,7 @@
     python benchmarks/scoring_memory.py FILE --gigabytes 1 --json benchmarks/results/scoring_memory.json
 
 The rows are texts of FILE, again and again, each with a number and a column of letters, 1,000 bytes a row: reading is what grows.
-The slope is that of a line through the second half of the measurements, in bytes for each byte read; its error is the standard error.
+The slope is that of a line through the second half of the measurements, in bytes for each byte read, with its standard error.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
     python benchmarks/scoring_scale.py FILE --texts 100000 --json benchmarks/results/scoring_scale.json
 
-The texts are those of FILE, again and again, each with a number. The engines take turns, `--rounds` times, each job in a process of
-its own. Besides whole jobs, the rate between the first part and the last is given: what a long job is like, without its start.
+The texts are those of FILE, again and again, each with a number. The engines take turns, `--rounds` times, each job in a process
+of its own. Besides whole jobs, the rate between the first part and the last is given: what a long job is like, without its start.
 
 Then a cluster of a head and two nodes on this machine scores the same texts while an actor is killed and a node removed; and a
 driver is killed and its job started again. Both outputs are compared with that of one process, row by row.

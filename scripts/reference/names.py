@@ -23,6 +23,7 @@ PACKAGES = (
     "peephole.export",
     "peephole.sklearn",
     "peephole.serve",
+    "peephole.scoring",
     "peephole.ops",
     "peephole.studies.tasks",
 )

@@ -204,7 +204,11 @@ class TextTypeError(DataError, TypeError):
 
 
 class WorkerLost(PeepholeError, RuntimeError):
-    """Processes that score end again and again, and the job does not go on."""
+    """Processes that score end again and again with the same texts in hand.
+
+    Remedy: find out what ends them; for want of memory, give fewer ``--workers``. What was scored stays, and the same command
+    goes on.
+    """
 
 
 class TrainingDiverged(PeepholeError, FloatingPointError):

@@ -34,7 +34,7 @@ def texts_of(out: Path) -> list[str]:
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_truncated_gzip_is_scored_as_far_as_it_goes(engine: str, model: str, tmp_path: Path) -> None:
-    packed = gzip.compress("text\n".encode() + b"".join(b"film %d\n" % number for number in range(5000)))
+    packed = gzip.compress(b"text\n" + b"".join(b"film %d\n" % number for number in range(5000)))
     first, last = tmp_path / "a.csv.gz", tmp_path / "b.csv"
     first.write_bytes(packed[: len(packed) // 2])
     last.write_text("text\nthe end\n")

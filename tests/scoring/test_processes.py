@@ -14,8 +14,7 @@ from pathlib import Path
 import pytest
 
 from peephole.errors import ModelError, WorkerLost
-from peephole.scoring import Listener, ScoreRequest, score
-from peephole.scoring import local
+from peephole.scoring import Listener, ScoreRequest, local, score
 from peephole.scoring.progress import Report
 from support.scored import read_back
 

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,7 +16,7 @@ from peephole.errors import OptionError
 from peephole.scoring import Listener, ScoreRequest, score
 from peephole.scoring.progress import Report
 from peephole.scoring.storage import Store
-from support.scored import manifest, read_back
+from support.scored import manifest, read_back, write_half
 from support.small_models import small_classifier
 
 
@@ -48,7 +47,7 @@ def stopped(table: Path, model: str, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def scored_parts(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+def scored_parts(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The numbers of the parts that are scored while a test runs."""
     from peephole.scoring.worker import Worker
 
@@ -60,7 +59,7 @@ def scored_parts(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
         return usual(self, task)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Worker, "score", noting)
-    yield found
+    return found
 
 
 def test_only_what_is_missing_is_scored(
@@ -110,9 +109,8 @@ def test_a_part_without_a_receipt_and_a_torn_part_do_not_count(
 
 def test_a_file_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     target = tmp_path / "part"
-    with pytest.raises(RuntimeError), Store().writing(str(target)) as file:
-        file.write(b"half")
-        raise RuntimeError
+    with pytest.raises(RuntimeError):
+        write_half(Store(), str(target))
     assert list(tmp_path.iterdir()) == []
     order: list[str] = []
     usual, replace = os.fsync, Path.replace

@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow.dataset
 
 from peephole.classifier import load
+from peephole.scoring.storage import Store
 
 
 def read_back(output: Path) -> list[dict[str, Any]]:
@@ -47,3 +48,10 @@ def agree(rows: Sequence[dict[str, Any]], model: str, texts: Sequence[str], labe
     assert [row[label] for row in rows] == [name for name, _ in expected]
     apart = max(abs(float(row["probability"]) - p) for row, (_, p) in zip(rows, expected, strict=True))
     assert apart < 1e-6  # batches of other sizes may sum in another order
+
+
+def write_half(store: Store, path: str) -> None:
+    """Begin to write a file, and fail."""
+    with store.writing(path) as file:
+        file.write(b"half")
+        raise RuntimeError

@@ -19,6 +19,8 @@ EXTRAS = {
     "figures": ("matplotlib",),
     "parquet": ("pyarrow",),
     "hub": ("datasets", "huggingface_hub"),
+    "remote": ("pyarrow", "fsspec"),
+    "ray": ("ray", "pyarrow", "fsspec"),
     "serve": ("fastapi", "uvicorn", "httptools", "prometheus_client"),
     "onnx": ("onnx",),
     "bench": ("onnx", "onnxruntime", "jax"),

@@ -34,6 +34,11 @@ def is_source(argument: str, where: str) -> bool:
         exists = Path(argument).exists()
     except (OSError, ValueError):  # too long for a name, or with a NUL: a text
         return False
+    if not exists and _FILE_NAME.fullmatch(argument) and "://" in argument:
+        raise OptionError(
+            f"{where}: {argument}: an address, which only predict --output reads",
+            hint="give --output OUT.parquet, OUT.jsonl or OUT.csv, or fetch the file",
+        )
     if not exists and _FILE_NAME.fullmatch(argument):
         raise OptionError(
             f"{where}: {argument}: no such file{nearest_path(argument)}",

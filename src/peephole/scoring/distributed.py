@@ -43,8 +43,7 @@ def cluster(address: str | None, workers: int | None, threads: int) -> Generator
         MissingExtra: Ray is not installed.
         BackendUnavailable: there is no cluster at the address.
     """
-    for name, value in _QUIET.items():
-        os.environ.setdefault(name, value)
+    os.environ.update({**_QUIET, **os.environ})
     ray = require("ray", extra="ray", purpose="scoring on a Ray cluster")
     ours = not ray.is_initialized()
     if ours:

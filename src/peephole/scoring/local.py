@@ -113,13 +113,11 @@ def _end_with_parent() -> None:
 
 @contextmanager
 def _environment(variables: dict[str, str]) -> Generator[None, None, None]:
-    before = {name: os.environ.get(name) for name in variables}
+    before = dict(os.environ)
     os.environ.update(variables)
     try:
         yield
     finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+        for name in variables.keys() - before.keys():
+            os.environ.pop(name, None)
+        os.environ.update({name: before[name] for name in variables.keys() & before.keys()})

@@ -53,7 +53,7 @@ def is_address(path: str) -> bool:
     (True, False, False)
     """
     scheme, separator, rest = path.partition("://")
-    return bool(separator and rest) and scheme.isidentifier()
+    return bool(separator and rest) and scheme.replace("+", "").isalnum()
 
 
 def store_of(path: str) -> Store:

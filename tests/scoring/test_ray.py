@@ -14,6 +14,7 @@ import pytest
 from peephole.errors import BackendUnavailable
 from peephole.scoring import Listener, ScoreRequest, score
 from peephole.scoring.progress import Report
+from support.ray_processes import ray_actors
 from support.scored import read_back
 
 ray = pytest.importorskip("ray", reason="needs Ray: pip install -c constraints.txt ray")
@@ -32,7 +33,7 @@ def nodes(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A cluster: a head without processors for actors, and two nodes with one each, which are `nodes.workers`."""
     from ray.cluster_utils import Cluster
 
-    for name, value in {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}.items():
+    for name, value in {"RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0"}.items():
         monkeypatch.setenv(name, value)
     memory = {"object_store_memory": 1 << 27, "include_dashboard": False}
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, **memory})
@@ -64,27 +65,12 @@ class Trouble(Listener):
     def report(self, report: Report) -> None:
         self.heard += 1
         if self.heard == 3:
-            actor = next(iter(_actors()))
+            actor = ray_actors(os.getpid())[0]
             os.kill(actor, 9)
             self.killed.append(actor)
         if self.heard == 10:
             self.cluster.remove_node(self.cluster.workers[0])
             self.killed.append(-1)
-
-
-def _actors() -> list[int]:
-    """Process numbers of the actors that score, from their titles."""
-    found: list[int] = []
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdigit():
-            try:
-                title = (folder / "cmdline").read_bytes()
-                parents = (folder / "status").read_text()
-            except OSError:
-                continue
-            if title.startswith(b"ray::Actor") and "State:\tZ" not in parents:
-                found.append(int(folder.name))
-    return sorted(found)
 
 
 def test_an_actor_and_a_node_are_lost_and_no_row_is(

@@ -78,7 +78,7 @@ def predict(
         peephole predict tweets.csv --where lang=en --neutral 0.2
 
         # Many texts: a folder of Parquet files, which goes on where it was stopped
-        peephole predict reviews.csv.gz --output labels.parquet --workers 4
+        peephole predict reviews.csv --output labels.parquet --workers 4
     """
     many = {
         "probabilities": probabilities,

@@ -61,7 +61,7 @@ def cluster(address: str | None, workers: int | None, threads: int) -> Generator
                     object_store_memory=_OBJECT_STORE,
                     **quiet,
                 )
-        except Exception as error:  # noqa: BLE001  Ray raises it bare where a node does not start in time
+        except Exception as error:
             raise BackendUnavailable(
                 f"predict: no Ray cluster answers at {address or 'this machine'}: {str(error).partition(chr(10))[0]}",
                 hint="ray start --head starts one; leave --address out for a cluster of this machine, for this job",

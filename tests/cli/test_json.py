@@ -62,6 +62,14 @@ QUICK = {
     "two texts": ("predict", "predict good bad --model counter --json --top-k 2"),
     "no text": ("predict", "predict r.csv --where film=g1 --model counter --json"),
     "a neutral answer": ("predict", "predict film --model counter --neutral 1 --json"),
+    "texts in files": (
+        "predict-files",
+        "predict r.csv --model counter --output o.csv --workers 1 --probabilities --json",
+    ),
+    "all done before": (
+        "predict-files",
+        "predict r.csv --model counter --output o.csv --workers 1 --probabilities --json",
+    ),
     "a text explained": ("explain", "explain good --json"),
     "no word": ("explain", "explain --text . --method leave-one-out --json"),
     "an empty text": ("explain", "explain --text --json --model counter --method leave-one-out !"),

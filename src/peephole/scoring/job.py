@@ -7,6 +7,7 @@ import dataclasses
 import os
 import time
 from collections.abc import Generator, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from peephole.classifier import Classifier, load
@@ -61,12 +62,13 @@ def score(request: ScoreRequest, listener: Listener | None = None) -> Summary:
     begun = time.monotonic()
     request = _settled(request)
     files = find_inputs(request.sources, request.format)
-    classifier = load(request.model)
+    folder = find_model(request.model)
+    classifier = load(folder)
     check_neutral(request.neutral, classifier.labels)
     reading = Reading(request.text_column, tuple(request.where.items()))
     columns, notes = look_at(files, reading)
-    setup = _setup(request, classifier, reading, columns)
-    identity = identity_of(request, setup, files, fingerprint(find_model(request.model)))
+    setup = _setup(request, folder, classifier, reading, columns)
+    identity = identity_of(request, setup, files, fingerprint(folder))
     ledger = Ledger(request.output, setup, identity, restart=request.restart)
     try:
         if ledger.finished is not None:
@@ -178,14 +180,16 @@ def _engine(
         yield receipts, workers
 
 
-def _setup(request: ScoreRequest, classifier: Classifier, reading: Reading, columns: dict[str, Any]) -> Setup:
+def _setup(
+    request: ScoreRequest, folder: Path, classifier: Classifier, reading: Reading, columns: dict[str, Any]
+) -> Setup:
     kind = str(request.kind)
     return Setup(
         folder=folder_of(request.output, kind),
         kind=kind,
         columns=columns,
         answers=Answers.beside(columns, classifier.labels if request.probabilities else ()),
-        model=request.model,
+        model=str(folder.absolute()),
         reading=reading,
         neutral=request.neutral,
         threads=request.threads,

@@ -22,7 +22,7 @@ class Setup:
         kind: of the parts: ``"parquet"``, ``"jsonl"`` or ``"csv"``.
         columns: name → type, as `look_at` returns them.
         answers: the columns beside them.
-        model: as `peephole.load` takes it.
+        model: its folder.
         reading: how files are read.
         neutral: as `Classifier.predict` takes it.
         threads: of a worker.
@@ -32,7 +32,7 @@ class Setup:
     kind: str
     columns: Mapping[str, Any]
     answers: Answers
-    model: str | None
+    model: str
     reading: Reading
     neutral: float
     threads: int

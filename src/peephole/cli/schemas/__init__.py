@@ -31,6 +31,7 @@ class Answer(NamedTuple):
 ANSWERS = {
     "predict": Answer("predict TEXT --json", 1, "answers.predictions"),
     "predict-line": Answer("predict TEXT --jsonl", 1, "answers.prediction"),
+    "predict-files": Answer("predict DATA --output OUT --json", 1, "answers.scored"),
     "explain": Answer("explain TEXT --json", 1, "explanation.explanation"),
     "explain-several": Answer("explain FILE --json", 1, "explanation.several"),
     "evaluate": Answer("evaluate MODEL DATA --json", 1, "scores.evaluation"),

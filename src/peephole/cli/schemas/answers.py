@@ -8,6 +8,7 @@ from peephole.cli.schemas.words import (
     count,
     many,
     mapping,
+    number,
     or_null,
     record,
     share,
@@ -34,6 +35,34 @@ def prediction() -> Schema:
 def predictions() -> Schema:
     """The answers to all texts, in order: ``predict --json``."""
     return many(prediction(), "one for each text, in order")
+
+
+def scored() -> Schema:
+    """``predict --output --json``."""
+    return record(
+        {
+            "output": text("what was written"),
+            "rows": count("scored and written, those of earlier sessions included"),
+            "tokens": count("read by the model"),
+            "labels": mapping(count(), "answer → how many rows have it"),
+            "rejected": mapping(count(), "reason → how many rows, or rests of files, could not be scored"),
+            "rejects": or_null(text(), "the file that lists them; null: there are none"),
+            "broken": many(text(), "files that could not be read to their end"),
+            "left_out": count("rows that --where left out"),
+            "parts": count("files of the output, or what it was joined from"),
+            "earlier_parts": count("of these, made by earlier sessions"),
+            "earlier_rows": count("rows in them"),
+            "columns": many(text(), "of the output"),
+            "unkept": many(text(), "columns that appear late in a file and are not in the output"),
+            "notes": many(text(), "where files differ in their columns"),
+            "engine": word("local", "ray", meaning="what ran the workers"),
+            "workers": count("processes that scored", least=1),
+            "threads": count("of each", least=1),
+            "seconds": number("of this session; 0 where nothing was left to do", minimum=0),
+            "rows_per_second": number("of this session", minimum=0),
+            "tokens_per_second": number("of this session", minimum=0),
+        }
+    )
 
 
 def converted() -> Schema:

@@ -264,7 +264,7 @@ def test_a_trial_that_is_given_up_and_one_that_diverges_leave_no_model(
     (given_up,) = document["trials"]
     assert (given_up["ending"], len(given_up["curve"])) == ("pruned", 2)
 
-    def diverge(request, *, progress):
+    def diverge(request, *, progress, parts):
         raise TrainingDiverged("training: loss and gradient must stay finite")
 
     monkeypatch.setattr(module, "train", diverge)

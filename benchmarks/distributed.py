@@ -33,7 +33,7 @@ from torch.distributed import PrefixStore, TCPStore
 
 from peephole.files import write_json
 from peephole.reading import read
-from peephole.studies.bench.machine import machine, today, versions
+from peephole.studies.bench.machine import command_line, machine, today, versions
 from peephole.training import Progress, Recipe, TrainRequest
 from peephole.training.learner import Learner
 from peephole.training.machine import Machine
@@ -106,7 +106,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
             process.terminate()
             process.wait()
     return {
-        "command": " ".join(["python benchmarks/distributed.py", *sys.argv[1:]]),
+        "command": command_line("benchmarks/distributed.py"),
         "date": today(),
         "machine": machine()
         | {"load": [round(load, 1) for load in os.getloadavg()], "processor_threads": os.cpu_count()},

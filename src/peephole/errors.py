@@ -219,7 +219,10 @@ class TrainingDiverged(PeepholeError, FloatingPointError):
 
 
 class ProcessLost(PeepholeError, RuntimeError):
-    """One of several processes that train together has ended, so that the others cannot go on."""
+    """One of several processes that train together has ended, so that the others cannot go on.
+
+    Remedy: give the same command with ``--resume``, with as many processes as there are now; it goes on from the last checkpoint.
+    """
 
 
 class NotCompiledWarning(UserWarning):

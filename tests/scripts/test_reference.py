@@ -74,7 +74,13 @@ def test_every_environment_variable_that_the_code_reads_is_on_the_page() -> None
             else:
                 untold.add(f"{path.stem}: {ast.unparse(found)}")
     # The server's settings, a name that another module gives and reads itself, and names that are put back as they were.
-    assert untold == {"settings: variable(name)", "metrics: FOLDER", "replica: FOLDER", "local: name"}
+    assert untold == {
+        "settings: variable(name)",
+        "metrics: FOLDER",
+        "replica: FOLDER",
+        "local: name",
+        "clusters: name",
+    }
     assert not [
         path.name for path in (ROOT / "src").rglob("*.[ch]*") if "getenv" in path.read_text("utf-8", "ignore")
     ]
@@ -111,7 +117,7 @@ def test_every_public_package_has_a_page(monkeypatch: pytest.MonkeyPatch) -> Non
     from reference.names import PACKAGES
 
     rooms = {f"peephole.{found.name}" for found in pkgutil.iter_modules(peephole.__path__)}
-    inner = {f"peephole.{name}" for name in ("__main__", "cli", "files", "kernels", "markup", "models")}
+    inner = {f"peephole.{name}" for name in ("__main__", "cli", "clusters", "files", "kernels", "markup", "models")}
     named_otherwise = {"peephole.errors", "peephole.studies"}  # a page of their own; the tasks
     assert rooms - inner - named_otherwise <= set(PACKAGES)
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from peephole import clusters
 from peephole.classifier import load
 from peephole.errors import BackendUnavailable, OptionError
 from peephole.studies.listening import Listener
@@ -51,7 +52,7 @@ NARROW = (Dimension("learning_rate", 1e-4, 3e-2, log=True), Dimension("hidden_si
 def cluster() -> Iterator[None]:
     """One cluster of this machine for all tests; a search uses the connection that there is."""
     ray = pytest.importorskip("ray")
-    os.environ.update(ray_engine._QUIET)
+    os.environ.update(clusters._SETTINGS)
     ray.init("local", num_cpus=2, include_dashboard=False, object_store_memory=80 << 20, log_to_driver=False)
     yield
     ray.shutdown()

@@ -7,35 +7,28 @@ died goes to the next one that is free, and another actor is asked for in its pl
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
-import socket
 from collections import Counter
 from collections.abc import Generator, Iterator
 from typing import Any, cast
 
 from peephole.classifier import Classifier
+from peephole.clusters import cluster
 from peephole.errors import BackendUnavailable, PeepholeError, WorkerLost, require
 from peephole.scoring.local import TRIES, give_up
 from peephole.scoring.storage import Store, join, store_of
 from peephole.scoring.task import Receipt, Setup, Task, part_name
 from peephole.scoring.worker import Worker, share_the_machine
 
-_PATIENCE = 10.0  # seconds until a cluster's address must answer
 _OBJECT_STORE = 1 << 28  # bytes, of a cluster for one job: rows wait there, for a moment
-_SETTINGS = {
-    "RAY_USAGE_STATS_ENABLED": "0",  # nothing is sent to anybody
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # or a warning
-    "RAY_worker_niceness": "0",  # of a cluster for one job, where Ray's 15 would let any other program go first
-}
 
 
 @contextlib.contextmanager
-def cluster(address: str | None, workers: int | None, threads: int) -> Generator[int, None, None]:
+def room_on_ray(address: str | None, workers: int | None, threads: int) -> Generator[int, None, None]:
     """Connect to a Ray cluster, or make one on this machine for one job; yield how many actors fit.
 
     Args:
-        address: as `ray.init` takes it; None: a cluster of this machine alone. A connection that the caller has is used as it is.
+        address: as `peephole.clusters.cluster` takes it.
         workers: actors; None: as many as the cluster has room for now.
         threads: processors of each.
 
@@ -43,41 +36,9 @@ def cluster(address: str | None, workers: int | None, threads: int) -> Generator
         MissingExtra: Ray is not installed.
         BackendUnavailable: there is no cluster at the address.
     """
-    os.environ.update({**_SETTINGS, **os.environ})
-    ray = require("ray", extra="ray", purpose="scoring on a Ray cluster")
-    ours = not ray.is_initialized()
-    if ours:
-        quiet: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
-        try:
-            if address is not None:
-                _knock(address)
-                ray.init(address, **quiet)
-            else:
-                room = None if workers is None else max(workers * threads, 1)
-                ray.init(
-                    "local",
-                    num_cpus=room,
-                    include_dashboard=False,
-                    object_store_memory=_OBJECT_STORE,
-                    **quiet,
-                )
-        except Exception as error:
-            raise BackendUnavailable(
-                f"predict: no Ray cluster answers at {address or 'this machine'}: {str(error).partition(chr(10))[0]}",
-                hint="ray start --head starts one; leave --address out for a cluster of this machine, for this job",
-            ) from error
-    try:
+    processors = None if workers is None else max(workers * threads, 1)
+    with cluster(address, processors=processors, store=_OBJECT_STORE, where="predict") as ray:
         yield workers or max(int(ray.cluster_resources().get("CPU", 1)) // threads, 1)
-    finally:
-        if ours:
-            ray.shutdown()
-
-
-def _knock(address: str) -> None:
-    """Raise `OSError` where nobody listens at an address; Ray would go on trying for minutes."""
-    host, colon, port = address.removeprefix("ray://").rpartition(":")
-    if colon and port.isdecimal():
-        socket.create_connection((host.strip("[]"), int(port)), timeout=_PATIENCE).close()
 
 
 def score_on_ray(

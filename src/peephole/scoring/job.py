@@ -164,10 +164,10 @@ def _engine(
     """Yield the receipts of all tasks, as they are made, and the number of workers."""
     made: Iterator[Task] = tasks(files, setup.reading, request.part_rows or PART_ROWS, done)
     if request.engine == "ray":
-        from peephole.scoring.distributed import cluster, score_on_ray
+        from peephole.scoring.distributed import room_on_ray, score_on_ray
 
         with (
-            cluster(request.address, request.workers, request.threads) as workers,
+            room_on_ray(request.address, request.workers, request.threads) as workers,
             contextlib.closing(score_on_ray(made, setup, workers, classifier)) as receipts,
         ):
             yield receipts, workers

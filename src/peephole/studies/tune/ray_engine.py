@@ -6,16 +6,13 @@ package and nothing else of ours, and its model comes back, so that only this pr
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import logging
-import os
-import socket
 import tempfile
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from peephole.clusters import cluster
 from peephole.errors import BackendUnavailable, OptionError, PeepholeError, require
 from peephole.studies.listening import Listener
 from peephole.studies.tune.plan import MODEL, PRESENT, Plan
@@ -25,11 +22,9 @@ from peephole.studies.tune.trial import run_trial
 from peephole.training import TrainRequest
 from peephole.training.prepare import Parts
 
-_PATIENCE = 10.0  # seconds until a cluster's address must answer
 _WAIT = 0.2  # seconds between two looks at what the workers have said
 _LOSSES = 3  # trials in a row that may be lost with their worker
 _STORE = 128 << 20  # bytes of a cluster for one search, beside the texts
-_QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DEDUP_LOGS": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
 
 
 class Desk:
@@ -117,8 +112,10 @@ def search_on_ray(search: Search) -> None:
         raise OptionError(
             "tune: engine 'ray' sends the same texts to all trials; got development_share to search"
         )
-    ray: Any = require("ray", extra="ray", purpose="peephole tune --engine ray")
-    with _cluster(ray, plan, search.parts) as (workers, gpus):
+    parts = search.parts
+    store = _STORE + 4 * sum(len(record.text) for record in [*parts.seen, *parts.development])
+    with cluster(plan.address, processors=plan.workers, store=store, where="tune") as ray:
+        workers, gpus = _room(ray, plan)
         texts = ray.put(search.parts)
         desk = ray.remote(num_cpus=0)(Desk).options(max_concurrency=1000).remote()
         task = ray.remote(num_cpus=1, num_gpus=gpus, max_retries=0)(work)
@@ -172,45 +169,9 @@ def _take(search: Search, number: int, trial: Trial, outcome: Outcome) -> None:
     search.end(trial, outcome.result, f"trial {number + 1} ({words_of(trial.values)}): ")
 
 
-@contextlib.contextmanager
-def _cluster(ray: Any, plan: Plan, parts: Parts) -> Generator[tuple[int, int], None, None]:
-    """Connect to a cluster, or make one of this machine for this search; yield how many workers, and GPUs of each.
-
-    A connection that the caller has is used as it is, and left as it is.
-    """
-    for name, value in _QUIET.items():
-        os.environ.setdefault(name, value)
-    ours = not ray.is_initialized()
-    if ours:
-        quiet: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
-        try:
-            if plan.address is not None:
-                _knock(plan.address)
-                ray.init(plan.address, **quiet)
-            else:
-                size = sum(len(record.text) for record in [*parts.seen, *parts.development])
-                room = _STORE + 4 * size
-                ray.init(
-                    "local", num_cpus=plan.workers, include_dashboard=False, object_store_memory=room, **quiet
-                )
-        except (OSError, ValueError, RuntimeError) as error:
-            first = str(error).partition("\n")[0]
-            raise BackendUnavailable(
-                f"tune: no Ray cluster answers at {plan.address or 'this machine'}: {first}",
-                hint="ray start --head starts one; leave --address out for a cluster of this machine, for this search",
-            ) from error
-    try:
-        there = ray.cluster_resources()
-        gpus = 0 if plan.cpu or not there.get("GPU") else 1
-        room = int(there["GPU"]) if gpus else max(int(there.get("CPU", 1)), 1)
-        yield min(plan.workers or room, room), gpus
-    finally:
-        if ours:
-            ray.shutdown()
-
-
-def _knock(address: str) -> None:
-    """Raise `OSError` where nobody listens at an address; Ray would go on trying for minutes."""
-    host, colon, port = address.removeprefix("ray://").rpartition(":")
-    if colon and port.isdecimal():
-        socket.create_connection((host.strip("[]"), int(port)), timeout=_PATIENCE).close()
+def _room(ray: Any, plan: Plan) -> tuple[int, int]:
+    """Return how many workers the cluster has room for, and the GPUs of each."""
+    there = ray.cluster_resources()
+    gpus = 0 if plan.cpu or not there.get("GPU") else 1
+    room = int(there["GPU"]) if gpus else max(int(there.get("CPU", 1)), 1)
+    return min(plan.workers or room, room), gpus

@@ -117,7 +117,9 @@ def test_every_public_package_has_a_page(monkeypatch: pytest.MonkeyPatch) -> Non
     from reference.names import PACKAGES
 
     rooms = {f"peephole.{found.name}" for found in pkgutil.iter_modules(peephole.__path__)}
-    inner = {f"peephole.{name}" for name in ("__main__", "cli", "clusters", "files", "kernels", "markup", "models")}
+    inner = {
+        f"peephole.{name}" for name in ("__main__", "cli", "clusters", "files", "kernels", "markup", "models")
+    }
     named_otherwise = {"peephole.errors", "peephole.studies"}  # a page of their own; the tasks
     assert rooms - inner - named_otherwise <= set(PACKAGES)
 

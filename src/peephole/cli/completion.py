@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import typer
 
 Completer = Callable[[typer.Context, str], list[str]]
+
+# Of what stands in files and folders, only names that no shell reads as more than a name: some evaluate what they are offered.
+_PLAIN = re.compile(r"[\w .,:+@%=#/()~-]+")
 
 # The words that options take. They are checked where they are used, far from here; reading them there would take torch.
 METHODS = ("auto", "shapley", "decomposition", "integrated-gradients", "leave-one-out", "conveyor")
@@ -92,7 +96,7 @@ def models(ctx: typer.Context, incomplete: str) -> list[str]:
     folder, start = os.path.split(incomplete)
     try:
         with os.scandir(folder or ".") as entries:
-            names = sorted(entry.name for entry in entries if entry.name.startswith(start))
+            names = sorted(_plain((entry.name for entry in entries), start))
     except OSError:
         return found
     here = [os.path.join(folder, name) for name in names if start or not name.startswith(".")]  # noqa: PTH118 (as typed)
@@ -113,19 +117,19 @@ def labels(ctx: typer.Context, incomplete: str) -> list[str]:
         config = ModelConfig.loads(path.read_bytes())
     except (OSError, ValueError, PeepholeError):  # whatever is wrong is said when the command is called
         return []
-    return [label for label in config.labels if label.startswith(incomplete)]
+    return _plain(config.labels, incomplete)
 
 
 def columns(ctx: typer.Context, incomplete: str) -> list[str]:
     """Complete a column of the first table that stands before."""
-    return [name for name in _header(ctx) if name.startswith(incomplete)]
+    return _plain(_header(ctx), incomplete)
 
 
 def conditions(ctx: typer.Context, incomplete: str) -> list[str]:
     """Complete the column of ``COLUMN=VALUE``."""
     if "=" in incomplete:
         return []
-    return [f"{name}=" for name in _header(ctx) if name.startswith(incomplete)]
+    return [f"{name}=" for name in _plain(_header(ctx), incomplete)]
 
 
 _MOST_HEADER = 1 << 16  # bytes of a first line that are looked at
@@ -152,6 +156,11 @@ def _header(ctx: typer.Context) -> Sequence[str]:
         except (OSError, ValueError, RecursionError, csv.Error):
             return []
     return []
+
+
+def _plain(names: Iterable[str], incomplete: str) -> list[str]:
+    """Return the names that begin like this, without those that a shell could act on."""
+    return [name for name in names if name.startswith(incomplete) and _PLAIN.fullmatch(name)]
 
 
 def _listed(value: object) -> list[str]:

@@ -34,7 +34,7 @@ def test_names_are_taken_apart(name: str, expected: HubModel) -> None:
     [
         "films", "", "/ada/films", "./films", "../films", "ada/films/more", "ada/", "ada//films", "ada/../films", "ada/.git",
         "-ada/films", "ada/films-", "ada/fi..lms", "ada/fi--lms", "ada/films.", "~/films", "ada\\films", "ada/fi lms", "ada/f\0",
-        "ada/films\n", "a" * 97 + "/b", "ada/filme\u0301", "hf:films", "ада/films",
+        "ada/films\n", "a" * 97 + "/b", "ada/filme\u0301", "hf:films", "ада/films", "ada/films.git",
     ],
     ids=ascii,
 )  # fmt: skip

@@ -12,6 +12,7 @@ import peephole
 from peephole import Classifier
 from peephole.errors import MissingExtra, ModelError
 from support.fake_hub import FakeHub
+from support.small_models import small_classifier
 
 LABELS = ("bad", "good", "odd")
 
@@ -33,6 +34,16 @@ def test_what_was_fetched_is_there_offline(hub: FakeHub, files, cache: Path, off
         "ada/books: no such model folder here, no copy in the cache, and the Hugging Face Hub was not reached: "
         "HF_HUB_OFFLINE is set\nhint: check the path, or fetch the model once where there is a network"
     )
+
+
+def test_nothing_is_pushed_offline(hub: FakeHub, offline) -> None:
+    offline()
+    with pytest.raises(ModelError) as caught:
+        small_classifier().push_to_hub("ada/films")
+    assert str(caught.value) == (
+        "push_to_hub: ada/films: the Hugging Face Hub was not reached: HF_HUB_OFFLINE is set\nhint: a push needs the network"
+    )
+    assert hub.asked == []
 
 
 def test_a_hub_that_is_down(hub: FakeHub, files) -> None:

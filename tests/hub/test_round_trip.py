@@ -148,6 +148,12 @@ def test_the_card_of_the_repository_can_stay(hub: FakeHub) -> None:
     assert b"# ada/films" in hub.repositories["ada/films"].commits[done.commit]["README.md"]
 
 
+def test_a_card_that_stays_stays_on_a_branch_that_is_made_for_it(hub: FakeHub) -> None:
+    hub.put("ada/films", {"README.md": b"# By hand\n"})
+    done = small_classifier().push_to_hub("ada/films", revision="next", keep_card=True)
+    assert hub.repositories["ada/films"].commits[done.commit]["README.md"] == b"# By hand\n"
+
+
 def test_what_is_said_of_a_model_goes_with_it(hub: FakeHub, tmp_path: Path) -> None:
     model = small_classifier()
     folder = model.save_pretrained(
@@ -168,7 +174,7 @@ def test_what_is_said_of_a_model_goes_with_it(hub: FakeHub, tmp_path: Path) -> N
     assert not (tmp_path / "other").exists()
 
 
-@pytest.mark.parametrize("name", ["", "a/b/c", "../x", "ada/films@v1", "ada films", "-x/y"])
+@pytest.mark.parametrize("name", ["", "a/b/c", "../x", "ada/films@v1", "ada films", "-x/y", "a/b..c", "a/b-", "a/b.git"])
 def test_what_is_no_repository_is_refused_before_anything_is_sent(hub: FakeHub, name: str) -> None:
     with pytest.raises(OptionError, match="push_to_hub: a repository must be OWNER/NAME, or NAME"):
         small_classifier().push_to_hub(name)
@@ -183,9 +189,11 @@ def test_other_mistakes_of_a_push(hub: FakeHub) -> None:
         model.push_to_hub("ada/films", commit_message=" ")
     with pytest.raises(OptionError, match="storage"):
         model.push_to_hub("ada/films", storage="int4")
+    assert hub.asked == []
     hub.status = 503
     with pytest.raises(
-        ModelError, match=r"push_to_hub: ada/films: the Hugging Face Hub was not reached: .*503"
+        ModelError,
+        match=r"push_to_hub: ada/films: the Hugging Face Hub was not reached: .*503.*\nhint: try again$",
     ):
         model.push_to_hub("ada/films")
     hub.status = 400

@@ -153,9 +153,9 @@ class HubMethods:
             MissingExtra: huggingface_hub is not installed.
         """
         from peephole.classifier.folder import CARD, model_files
-        from peephole.classifier.hub.push import Destination, check_repository
+        from peephole.classifier.hub.push import Destination, check_push
 
-        check_repository("push_to_hub", repo_id)
+        check_push(repo_id, revision=revision, message=commit_message)
         made = _described(self, license, language, datasets, tags)
         config = made.config if storage is None else made.config.replace(storage=storage)
         destination = Destination(repo_id, private=private, token=token)

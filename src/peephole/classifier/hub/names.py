@@ -13,7 +13,8 @@ PREFIX = "hf:"
 MAIN = "main"
 
 _PART = r"(?=[A-Za-z0-9])(?:[A-Za-z0-9_]|[.-](?![.-]|$|[/@])){1,96}"
-_NAME = re.compile(rf"(?:{PREFIX})?(?P<repo>{_PART}/{_PART})(?:@(?P<revision>[^@]*))?")
+_NAME = re.compile(rf"(?:{PREFIX})?(?P<repo>{_PART}/{_PART}(?<!\.git))(?:@(?P<revision>[^@]*))?")
+_REPOSITORY = re.compile(rf"(?:{_PART}/)?{_PART}(?<!\.git)")
 _REVISION = re.compile(r"(?!.*(?:\.\.|//|/\.))[A-Za-z0-9_][A-Za-z0-9_./+-]{0,254}(?<![/.])")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
@@ -65,6 +66,15 @@ def parse_hub_model(name: str, revision: str | None = None) -> HubModel | None:
     if wanted is not None:
         check_revision("load", wanted)
     return HubModel(match["repo"], MAIN if wanted is None else wanted)
+
+
+def check_repository(where: str, repo: str) -> None:
+    """Raise `OptionError` unless a text can name a repository: ``OWNER/NAME``, or ``NAME`` of one's own."""
+    if not _REPOSITORY.fullmatch(repo):
+        raise OptionError(
+            f"{where}: a repository must be OWNER/NAME, or NAME for one of your own; got {repo[:80]!r}",
+            hint="a revision is given apart: revision=, or --revision" if "@" in repo else None,
+        )
 
 
 def check_revision(where: str, revision: str) -> None:

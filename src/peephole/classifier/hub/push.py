@@ -1,16 +1,15 @@
-"""`push_files`: a model's files to the Hub, in one commit."""
+"""`Destination`: a repository of the Hub that a model's files go to, in one commit."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from peephole.classifier.hub.library import Unreachable, asking, hub_library, make_api
-from peephole.classifier.hub.names import MAIN, HubModel, check_revision
+from peephole.classifier.hub.names import MAIN, HubModel, check_repository, check_revision
 from peephole.errors import ModelError, OptionError
 
-_REPOSITORY = r"(?:[A-Za-z0-9][\w.-]{0,95}/)?[A-Za-z0-9][\w.-]{0,95}"
+_WHERE = "push_to_hub"
 
 
 class Pushed(NamedTuple):
@@ -29,13 +28,19 @@ class Pushed(NamedTuple):
     revision: str
 
 
-def check_repository(where: str, repo: str) -> None:
-    """Raise `OptionError` unless a text can name a repository: ``OWNER/NAME``, or ``NAME`` of one's own."""
-    if not re.fullmatch(_REPOSITORY, repo, re.ASCII):
-        raise OptionError(
-            f"{where}: a repository must be OWNER/NAME, or NAME for one of your own; got {repo[:80]!r}",
-            hint="a revision is given apart: revision=, or --revision" if "@" in repo else None,
-        )
+def check_push(repo: str, *, revision: str | None, message: str) -> None:
+    """Raise `OptionError` where a push cannot be meant so, before anything is sent.
+
+    Args:
+        repo: where to push to.
+        revision: the branch; None: ``main``.
+        message: of the commit.
+    """
+    check_repository(_WHERE, repo)
+    if revision is not None:
+        check_revision(_WHERE, revision)
+    if not message.strip():
+        raise OptionError(f"{_WHERE}: a commit's message must not be empty; got {message!r}")
 
 
 class Destination:
@@ -50,13 +55,11 @@ class Destination:
         repo: ``OWNER/NAME``.
 
     Raises:
-        OptionError: that is no name of a repository.
         ModelError: the Hub refused, or gave no answer.
         MissingExtra: huggingface_hub is not installed.
     """
 
     def __init__(self, repo: str, *, private: bool | None = None, token: str | bool | None = None) -> None:
-        check_repository("push_to_hub", repo)
         self._library = hub_library("pushing a model to the Hugging Face Hub")
         self._api = make_api(self._library, token)
         self.repo = repo
@@ -75,19 +78,12 @@ class Destination:
         Args:
             files: their bytes, by their names.
             message: of the commit.
-            revision: the branch, made if it is not there; None: ``main``.
+            revision: a branch that is there; None: ``main``.
             create_pr: open a pull request in place of writing to the branch.
 
         Raises:
-            OptionError: the revision or the message cannot be one.
             ModelError: the Hub refused, or gave no answer.
         """
-        if not message.strip():
-            raise OptionError("push_to_hub: a commit's message must not be empty; got ''")
-        if revision is not None:
-            check_revision("push_to_hub", revision)
-            if revision != MAIN and not revision.startswith("refs/"):
-                self._ask(self.repo, "create_branch", self.repo, branch=revision, exist_ok=True)
         adds = [
             self._library.CommitOperationAdd(path_in_repo=name, path_or_fileobj=data)
             for name, data in files.items()
@@ -116,7 +112,9 @@ class Destination:
         create_pr: bool,
         keep_card: bool,
     ) -> Pushed:
-        """Do as `push`, and leave the file `card` out if it is to be kept and there is one."""
+        """Do as `push`, make the branch if it is not there, and leave the file `card` out if it is to be kept and there is one."""
+        if revision is not None and revision != MAIN and not revision.startswith("refs/"):
+            self._ask(self.repo, "create_branch", self.repo, branch=revision, exist_ok=True)
         kept = keep_card and self.has(card, revision)
         written = {name: data for name, data in files.items() if not (kept and name == card)}
         return self.push(written, message=commit_message, revision=revision, create_pr=create_pr)
@@ -126,13 +124,12 @@ class Destination:
         return bool(self._ask(self.repo, "file_exists", self.repo, name, revision=revision))
 
     def _ask(self, repo: str, call: str, *arguments: Any, **options: Any) -> Any:
-        where = f"push_to_hub: {repo}"
+        where = f"{_WHERE}: {repo}"
         try:
             with asking(
                 self._library, HubModel(repo), where, "no such repository, or no right to write to it"
             ):
                 return getattr(self._api, call)(*arguments, **options)
         except Unreachable as why:
-            raise ModelError(
-                f"{where}: the Hugging Face Hub was not reached: {why}", hint="nothing was changed; try again"
-            ) from why
+            hint = "a push needs the network" if why.wanted else "try again"
+            raise ModelError(f"{where}: the Hugging Face Hub was not reached: {why}", hint=hint) from why

@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 
 from peephole.classifier.card_metadata import described
-from peephole.classifier.hub.push import Destination, Pushed
+from peephole.classifier.hub.push import Destination, Pushed, check_push
 from peephole.training.language.folder import CARD, language_files, load_language
 
 
@@ -47,6 +47,7 @@ def push_language(
         OptionError: a name or a revision cannot be one.
         MissingExtra: huggingface_hub is not installed.
     """
+    check_push(repo_id, revision=revision, message=commit_message)
     model = load_language(folder)
     data = described(model.data, license=license, language=language, datasets=datasets, tags=tags)
     destination = Destination(repo_id, private=private, token=token)

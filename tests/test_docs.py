@@ -25,6 +25,15 @@ def test_links_between_documents_lead_somewhere() -> None:
             assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
+def test_the_first_page_and_the_menu_list_every_page() -> None:
+    docs = ROOT / "docs"
+    pages = {page.relative_to(docs).as_posix() for page in docs.rglob("*.md")}
+    listed = set(re.findall(r"\]\(([^)#:]+\.md)", (docs / "index.md").read_text(encoding="utf-8")))
+    assert listed == pages - {"index.md"}
+    menu = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").partition("\nnav:\n")[2]
+    assert sorted(re.findall(r"[\w/.-]+\.md$", menu, flags=re.M)) == sorted(pages)
+
+
 def test_no_page_waits_for_a_number() -> None:
     for page in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:
         assert not re.search(r"^@[A-Z]+@$", page.read_text(encoding="utf-8"), flags=re.M), page.name

@@ -79,6 +79,7 @@ def test_options_that_do_not_go_together_are_refused(texts: Path, model: str, tm
     out = tmp_path / "out.csv"
     wrong = [
         ([texts, "--workers", 2, "--restart"], "--workers, --restart is for --output"),
+        ([texts, "--max-rejected", 0], "--max-rejected is for --output"),
         ([texts, "-o", out, "--jsonl", "--top-k", 2], "--top-k, --jsonl cannot be had with --output"),
         (["-o", out], "--output needs files to read"),
         ([texts, "-o", "out.txt"], "must end in .parquet, .pq, .jsonl, .ndjson, .csv; got 'out.txt'"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -212,6 +213,18 @@ def test_evaluate_development_needs_a_rule(model: Path, tmp_path: Path) -> None:
     data.write_text(LABELLED)
     done = peephole("evaluate", model, data, "--development", status=1)
     assert "needs a model whose development part was chosen" in done.stderr
+
+
+def test_info_knows_every_extra_and_its_packages() -> None:
+    tomllib = pytest.importorskip("tomllib", reason="needs Python 3.11 or newer")
+    from peephole.cli.info import EXTRAS
+
+    text = (Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8")
+    declared = tomllib.loads(text)["project"]["optional-dependencies"]
+    assert EXTRAS.keys() == declared.keys() - {"all", "dev", "docs"}
+    for extra, packages in EXTRAS.items():
+        wanted = {re.split(r"[^\w-]", one)[0].replace("-", "_") for one in declared[extra] if "[" not in one}
+        assert wanted <= {name.replace("-", "_") for name in packages}, extra
 
 
 def test_info_lists_backends_and_extras() -> None:

@@ -21,9 +21,11 @@ EXTRAS = {
     "hub": ("datasets", "huggingface_hub"),
     "remote": ("pyarrow", "fsspec"),
     "ray": ("ray", "pyarrow", "fsspec"),
-    "serve": ("fastapi", "uvicorn", "httptools", "prometheus_client"),
+    "serve": ("fastapi", "uvicorn", "httptools", "prometheus_client", "threadpoolctl"),
     "onnx": ("onnx",),
-    "bench": ("onnx", "onnxruntime", "jax"),
+    "sklearn": ("torch", "scikit-learn"),
+    "tune": ("torch", "optuna"),
+    "bench": ("torch", "onnx", "onnxruntime", "jax"),
 }
 
 

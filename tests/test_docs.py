@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fnmatch
+import json
 import re
 import subprocess
 import sys
@@ -32,6 +34,18 @@ def test_the_first_page_and_the_menu_list_every_page() -> None:
     assert listed == pages - {"index.md"}
     menu = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").partition("\nnav:\n")[2]
     assert sorted(re.findall(r"[\w/.-]+\.md$", menu, flags=re.M)) == sorted(pages)
+
+
+def test_every_result_stands_on_the_page_that_says_how_to_make_it_again() -> None:
+    page = (ROOT / "docs" / "how-to" / "reproduce-the-numbers.md").read_text(encoding="utf-8")
+    listed = set(re.findall(r"`([\w*-]+\.json)`", page))
+    results = sorted((ROOT / "benchmarks" / "results").glob("*.json"))
+    assert results
+    for path in results:
+        assert any(fnmatch.fnmatch(path.name, name) for name in listed), path.name
+        result = json.loads(path.read_bytes())
+        parts = [result] if "command" in result else result.values()
+        assert all("command" in part for part in parts), path.name
 
 
 def test_no_page_waits_for_a_number() -> None:

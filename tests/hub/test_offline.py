@@ -62,6 +62,15 @@ def test_a_hub_that_is_down(hub: FakeHub, files) -> None:
         peephole.load("ada/books")
 
 
+def test_a_cache_whose_references_cannot_be_written_is_read(hub: FakeHub, files, cache: Path) -> None:
+    commit = hub.put("ada/films", files)
+    peephole.load(f"ada/films@{commit}")
+    references = cache / "models--ada--films" / "refs"
+    assert not references.exists()
+    references.write_text("in the way")  # where files may be read alone, a folder cannot be made either
+    assert peephole.load("ada/films").labels == LABELS
+
+
 def test_half_a_download_is_no_copy(hub: FakeHub, files, cache: Path, offline) -> None:
     hub.put("ada/films", files)
     peephole.load("ada/films")

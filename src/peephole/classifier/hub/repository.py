@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import os
 import sys
@@ -114,14 +115,18 @@ class Repository:
         return Path(path)
 
     def remember(self, snapshot: Path) -> None:
-        """Let the cache know which commit the revision is, once all files of it are there: offline, it is asked for that."""
+        """Let the cache know which commit the revision is, once all files of it are there: offline, it is asked for that.
+
+        A cache that must not be written to stays as it is: its files are there all the same.
+        """
         if self.wanted.is_commit:
             return
         reference = snapshot.parent.parent / _REFS / self.wanted.revision
-        if reference.is_file() and reference.read_text("utf-8") == self.commit:
-            return
-        reference.parent.mkdir(parents=True, exist_ok=True)
-        reference.write_text(self.commit, "utf-8")
+        with contextlib.suppress(OSError):
+            if reference.is_file() and reference.read_bytes() == self.commit.encode():
+                return
+            reference.parent.mkdir(parents=True, exist_ok=True)
+            reference.write_text(self.commit, "utf-8")
 
 
 def cached(wanted: HubModel, access: Access, needed: Sequence[str]) -> Path | None:

@@ -106,7 +106,15 @@ def test_model_folders_and_columns(tmp_path: Path) -> None:
 @pytest.mark.skipif(shutil.which("bash") is None, reason="no bash here")
 def test_names_in_files_do_not_act(tmp_path: Path) -> None:
     """zsh evaluates what it is offered, twice; a bash stands in for the second time."""
-    hostile = [r"\$(touch acted)", "$(touch acted)", "`touch acted`", r"\`touch acted`", "'; touch acted; '", "a\tb", '"']
+    hostile = [
+        r"\$(touch acted)",
+        "$(touch acted)",
+        "`touch acted`",
+        r"\`touch acted`",
+        "'; touch acted; '",
+        "a\tb",
+        '"',
+    ]
     header = ",".join('"' + name.replace('"', '""') + '"' for name in ["text", *hostile, "stars (1-5)"])
     (tmp_path / "r.csv").write_text(f"{header}\n")
     model = word_counter()
@@ -114,7 +122,7 @@ def test_names_in_files_do_not_act(tmp_path: Path) -> None:
     type(model)(config, model.tokenizer, model.tensors).save(tmp_path / "model")
     model.save(tmp_path / hostile[0])
     told = through_args("zsh", f"peephole train {tmp_path}/r.csv --text-column ").stdout
-    assert told == "_arguments '*: :((\"text\"\n\"stars (1-5)\"))'\n"
+    assert told == '_arguments \'*: :(("text"\n"stars (1-5)"))\'\n'
     inside = told.partition("((")[2].rpartition("))")[0].replace("\n", " ")
     subprocess.run(["bash", "--norc", "-c", f"words=( {inside} )"], cwd=tmp_path, check=True)
     assert not (tmp_path / "acted").exists()

@@ -174,7 +174,9 @@ def test_what_is_said_of_a_model_goes_with_it(hub: FakeHub, tmp_path: Path) -> N
     assert not (tmp_path / "other").exists()
 
 
-@pytest.mark.parametrize("name", ["", "a/b/c", "../x", "ada/films@v1", "ada films", "-x/y", "a/b..c", "a/b-", "a/b.git"])
+@pytest.mark.parametrize(
+    "name", ["", "a/b/c", "../x", "ada/films@v1", "ada films", "-x/y", "a/b..c", "a/b-", "a/b.git"]
+)
 def test_what_is_no_repository_is_refused_before_anything_is_sent(hub: FakeHub, name: str) -> None:
     with pytest.raises(OptionError, match="push_to_hub: a repository must be OWNER/NAME, or NAME"):
         small_classifier().push_to_hub(name)

@@ -81,7 +81,9 @@ def refuse_without_output(given: Mapping[str, Any]) -> None:
         OptionError: one was given.
     """
     named = ", ".join(
-        "--" + name.replace("_", "-") for name, value in given.items() if value is not None and value is not False
+        "--" + name.replace("_", "-")
+        for name, value in given.items()
+        if value is not None and value is not False
     )
     if named:
         raise OptionError(

@@ -112,7 +112,7 @@ class Destination:
         create_pr: bool,
         keep_card: bool,
     ) -> Pushed:
-        """Do as `push`, make the branch if it is not there, and leave the file `card` out if it is to be kept and there is one."""
+        """Do as `push`; make the branch if it is not there, and leave the file `card` as it is if it is to be kept."""
         if revision is not None and revision != MAIN and not revision.startswith("refs/"):
             self._ask(self.repo, "create_branch", self.repo, branch=revision, exist_ok=True)
         kept = keep_card and self.has(card, revision)

@@ -93,8 +93,8 @@ def test_layers_directions_and_sequences_have_masks_of_their_own() -> None:
     seen: list[torch.Tensor] = []
 
     class Watched(ours.LSTM):
-        def _recurrent_mask(self, h: torch.Tensor) -> torch.Tensor | None:
-            seen.append(super()._recurrent_mask(h))
+        def _recurrent_mask(self, h: torch.Tensor, part: object) -> torch.Tensor | None:
+            seen.append(super()._recurrent_mask(h, part))
             return seen[-1]
 
     layer = Watched(D, 64, 2, bidirectional=True, proj_size=32, recurrent_dropout=0.5)
@@ -109,7 +109,7 @@ def test_layers_directions_and_sequences_have_masks_of_their_own() -> None:
 def test_recurrent_dropout_drops_with_its_probability_and_keeps_the_mean(p: float) -> None:
     torch.manual_seed(0)
     layer = ours.RNN(1, 1000, recurrent_dropout=p)
-    mask = layer._recurrent_mask(torch.zeros(100, 1000))
+    mask = layer._recurrent_mask(torch.zeros(100, 1000), None)
     assert mask is not None
     torch.testing.assert_close((mask == 0).double().mean().item(), p, **FREQUENCY_OF_100_000)
     torch.testing.assert_close(mask[mask != 0].unique().item(), 1 / (1 - p), rtol=1e-6, atol=0)

@@ -85,3 +85,18 @@ def test_the_groups_of_settings_are_those_of_the_recipe(kind: type) -> None:
     assert {first: title for title, first in groups.items()} == {
         field.name: PANELS[field.name] for field in dataclasses.fields(kind) if field.name in PANELS
     }
+
+
+@pytest.mark.parametrize(("name", "words"), [("compare", "--task order"), ("tune", "reviews.csv")])
+def test_what_is_offered_to_several_processes_are_options_of_the_command(name: str, words: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "peephole", name, *words.split()],
+        env={**os.environ, "WORLD_SIZE": "2"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    offered = re.findall(r"--[a-z-]+", done.stderr.partition("\nhint: ")[2])
+    assert offered
+    assert all(f"{option} " in shown_help(name) for option in offered), offered

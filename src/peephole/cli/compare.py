@@ -145,7 +145,7 @@ def compare(
     """
     check_alone(
         "peephole compare",
-        "compare one contender a process: --cells gru in one, --cells lstm in another, each with an output of its own",
+        "compare one contender a process: --contenders gru in one, --contenders lstm in another, each with an output of its own",
     )
     require("torch", extra="train", purpose="peephole compare")
     require("matplotlib", extra="figures", purpose="the report of peephole compare")

@@ -75,12 +75,21 @@ def replacing(where: str, path: str | os.PathLike[str]) -> Generator[TextIO, Non
         with target.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
             yield file
         return
+    with (
+        in_place_of(target) as neighbour,
+        neighbour.open("x", encoding="utf-8", errors="backslashreplace", newline="") as file,
+    ):
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@contextmanager
+def in_place_of(target: Path) -> Generator[Path, None, None]:
+    """Yield a path beside `target` to write to; at the end it takes the place of `target`, and after an error it is removed."""
     neighbour = target.with_name(f".{target.name[:80]}.{os.getpid()}.{os.urandom(4).hex()}.tmp")
     try:
-        with neighbour.open("x", encoding="utf-8", errors="backslashreplace", newline="") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
+        yield neighbour
         neighbour.replace(target)
     except BaseException:
         neighbour.unlink(missing_ok=True)

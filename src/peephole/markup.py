@@ -148,3 +148,12 @@ def _forbidden(mark: str) -> bool:
         or 0x2066 <= code <= 0x2069
         or code & 0xFFFE == 0xFFFE
     )
+
+
+def more(count: int, what: str) -> list[str]:
+    """Return a paragraph that says how many are not shown; none where all are.
+
+    >>> more(1200, "words")[0].endswith("… 1,200 more words</p>"), more(0, "words")
+    (True, [])
+    """
+    return [element("p", f"… {count:,} more {what}", style="margin:.2em 0;opacity:.75")] if count > 0 else []

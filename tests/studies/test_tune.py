@@ -20,20 +20,7 @@ from peephole.studies.tune.trial import best_of
 from peephole.studies.tune.tuning import tune
 from peephole.training import Progress, Recipe, TrainRequest, train
 from support.small_estimators import labelled
-
-TINY = Recipe(
-    embedding=6,
-    hidden_size=4,
-    head=0,
-    vocabulary=300,
-    epochs=3,
-    batch_rows=16,
-    embeddings="random",
-    adversarial=0.0,
-    learning_rate=0.02,
-    average=0.9,
-)
-NARROW = (Dimension("learning_rate", 1e-4, 3e-2, log=True), Dimension("hidden_size", 2, 6, whole=True))
+from support.small_searches import NARROW, TINY
 
 
 @pytest.fixture

@@ -19,10 +19,10 @@ from peephole.errors import BackendUnavailable, OptionError
 from peephole.studies.listening import Listener
 from peephole.studies.tune import ray_engine
 from peephole.studies.tune.plan import Plan
-from peephole.studies.tune.space import Dimension
 from peephole.studies.tune.tuning import tune
 from peephole.training import Recipe, TrainRequest
 from support.small_estimators import labelled
+from support.small_searches import NARROW, TINY
 
 pytestmark = [
     pytest.mark.slow,
@@ -32,20 +32,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::FutureWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
-
-TINY = Recipe(
-    embedding=6,
-    hidden_size=4,
-    head=0,
-    vocabulary=300,
-    epochs=3,
-    batch_rows=16,
-    embeddings="random",
-    adversarial=0.0,
-    learning_rate=0.02,
-    average=0.9,
-)
-NARROW = (Dimension("learning_rate", 1e-4, 3e-2, log=True), Dimension("hidden_size", 2, 6, whole=True))
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from peephole.evaluation.wording import (
     short_names,
     tokens_words,
 )
-from peephole.markup import element, escaped, see_through, table
+from peephole.markup import element, escaped, more, see_through, table
 
 _MOST_CLASSES = 20  # listed
 _MOST_COLUMNS = 10  # of a confusion matrix; of more classes, the most frequent confusions are listed
@@ -65,7 +65,7 @@ def _classes(evaluation: Evaluation) -> list[str]:
         for scores in evaluation.per_class[:_MOST_CLASSES]
     ]
     shown = table(rows, head=("class", "precision", "recall", "F1", "texts"), align="<>>>>")
-    return [shown, *_more(len(evaluation.per_class) - len(rows), "classes")]
+    return [shown, *more(len(evaluation.per_class) - len(rows), "classes")]
 
 
 def _confusion(evaluation: Evaluation) -> list[str]:
@@ -77,7 +77,7 @@ def _confusion(evaluation: Evaluation) -> list[str]:
             for true, predicted, count in every[:_MOST_CONFUSIONS]
         ]
         shown = table(rows, head=("true class", "answer", "texts"), align="<<>")
-        return [shown, *_more(len(every) - len(rows), "kinds of confusion")]
+        return [shown, *more(len(every) - len(rows), "kinds of confusion")]
     rows = [
         (element("bdi", escaped(name)), *(_count(counts, j, i == j) for j in range(len(names))))
         for i, (name, counts) in enumerate(zip(short_names(names, _NAME), evaluation.confusion, strict=True))
@@ -104,7 +104,3 @@ def _lengths(evaluation: Evaluation) -> str:
 
 def _name(name: str) -> str:
     return element("bdi", escaped(short(name, _NAME)))
-
-
-def _more(count: int, what: str) -> list[str]:
-    return [element("p", f"… {count:,} more {what}", style="margin:.2em 0;opacity:.75")] if count > 0 else []

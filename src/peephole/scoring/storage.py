@@ -10,7 +10,6 @@ import functools
 import glob
 import io
 import os
-import secrets
 import shutil
 import tempfile
 from collections.abc import Generator
@@ -18,7 +17,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, cast
 
 from peephole.errors import MissingExtra, OptionError, require
-from peephole.files import sync_folder
+from peephole.files import in_place_of, sync_folder
 
 _MARKS = (
     "ETag",
@@ -122,16 +121,10 @@ class Store:
         """Open a file that takes the place of `path` when all went well: its bytes are on the disk before it has the name."""
         target = Path(_local(path))
         target.parent.mkdir(parents=True, exist_ok=True)
-        neighbour = target.with_name(f".{target.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
-        try:
-            with neighbour.open("xb") as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-            neighbour.replace(target)
-        except BaseException:
-            neighbour.unlink(missing_ok=True)
-            raise
+        with in_place_of(target) as neighbour, neighbour.open("xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
         sync_folder(target.parent)
 
     def remove(self, path: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from peephole.insight.trace import Trace
 from peephole.insight.visible import visible
-from peephole.markup import element, escaped, table
+from peephole.markup import element, escaped, more, table
 
 _MOST_VALUES, _MOST_TEXTS = 40, 10
 
@@ -37,10 +37,10 @@ def batch_html(trace: Trace) -> str:
             for text in trace.texts[:_MOST_TEXTS]
         ]
         parts += [table(rows, head=("text", "label", "probability"), align="<<>", style="margin-bottom:.6em")]
-        parts += _more(len(trace.texts) - len(rows), "texts")
+        parts += more(len(trace.texts) - len(rows), "texts")
     rows = list(itertools.islice(_values(trace), _MOST_VALUES))
     parts.append(table(rows, head=("value", "shape", "mean", "least", "most"), align="<<>>>"))
-    parts += _more(len(trace) - len(rows), "values")
+    parts += more(len(trace) - len(rows), "values")
     return element("div", *parts, style="line-height:1.45")
 
 
@@ -50,7 +50,3 @@ def _values(trace: Trace) -> Iterator[tuple[str, ...]]:
         shape = f"[{len(trace.sequences.batch_sizes)}, {len(trace.sequences.lengths)}, {rows.shape[1]}]"
         numbers = (rows.mean(dtype="float64"), rows.min(), rows.max()) if rows.size else ()
         yield element("code", escaped(name)), shape, *(f"{float(number):.3f}" for number in numbers)
-
-
-def _more(count: int, what: str) -> list[str]:
-    return [element("p", f"… {count:,} more {what}", style="margin:.2em 0;opacity:.75")] if count > 0 else []

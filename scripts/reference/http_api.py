@@ -186,8 +186,8 @@ def _json(value: object, indent: str = "", before: str = "") -> list[str]:
 
 
 def _shortened(value: Any, key: str = "") -> Any:
-    """An answer as a page has room for it: few digits, long lists cut, and the document of a page left out."""
-    if key == "page":
+    """An answer as a page has room for it: few digits, long lists cut, and no document of a page."""
+    if key in ("page", "version"):  # the one is long, the other another one with each commit
         return "…"
     if isinstance(value, float):
         return round(value, 2)

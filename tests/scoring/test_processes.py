@@ -9,6 +9,9 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -52,13 +55,13 @@ def test_a_worker_that_is_killed_loses_nothing(table: Path, model: str, tmp_path
     assert [row["id"] for row in read_back(out)] == [str(number) for number in range(1000)]
 
 
-def test_workers_that_end_again_and_again_end_the_job(
-    table: Path, model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_workers_that_end_again_and_again_end_the_job(table: Path, model: str, tmp_path: Path) -> None:
     def kill_all(stop: threading.Event) -> None:
-        while not stop.wait(0.01):
-            for child in multiprocessing.active_children():
-                child.kill()
+        while not stop.wait(0.1):  # both are started by then
+            for number in _workers():
+                with suppress(ProcessLookupError):
+                    os.kill(number, signal.SIGKILL)
 
     stop = threading.Event()
     thread = threading.Thread(target=kill_all, args=(stop,))
@@ -73,6 +76,18 @@ def test_workers_that_end_again_and_again_end_the_job(
     finally:
         stop.set()
         thread.join()
+
+
+def test_a_pool_that_breaks_while_it_starts_a_process_is_a_pool_that_broke(
+    table: Path, model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Broken(ProcessPoolExecutor):
+        def submit(self, *arguments: object, **named: object) -> Future[object]:  # type: ignore[override]
+            raise OSError("handle is closed")
+
+    monkeypatch.setattr(local, "ProcessPoolExecutor", Broken)
+    with pytest.raises(WorkerLost, match=f"ended {local.TRIES} times with part 0 in hand"):
+        score(ScoreRequest((str(table),), str(tmp_path / "out.parquet"), model=model, workers=2))
 
 
 def test_what_a_worker_raises_is_raised_here(table: Path, model: str, tmp_path: Path) -> None:
@@ -126,6 +141,18 @@ def test_no_process_outlives_a_job_that_was_killed(table: Path, model: str, tmp_
     while any(_alive(child) for child in children):
         assert time.monotonic() < until, "a worker is still there"
         time.sleep(0.05)
+
+
+def _workers() -> Iterator[int]:
+    """Processes that this one spawned; `multiprocessing` cannot be asked by one thread while another starts them."""
+    numbers: list[str] = []
+    for children in Path(f"/proc/{os.getpid()}/task").glob("*/children"):
+        with suppress(OSError):  # a thread that has ended
+            numbers += children.read_text().split()
+    for number in numbers:
+        with suppress(OSError):
+            if "spawn_main" in Path(f"/proc/{number}/cmdline").read_text():
+                yield int(number)
 
 
 def _alive(number: int) -> bool:

@@ -45,13 +45,15 @@ def score_in_processes(tasks: Iterator[Task], setup: Setup, workers: int) -> Gen
         ):  # processes are started when they are first needed
             while True:
                 running: dict[Future[Receipt], Task] = {}
+                refused: list[Task] = []
                 pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _start, (setup,))
                 try:
-                    yield from _through(pool, tasks, waiting, running, 2 * workers)
+                    yield from _through(pool, tasks, waiting, running, refused, 2 * workers)
                     return
                 except BrokenProcessPool as error:
                     deaths.update(task.part for task in running.values())
-                    waiting += running.values()
+                    deaths.update(task.part for task in refused)
+                    waiting += [*running.values(), *refused]
                     give_up(deaths, error)
                 finally:
                     pool.shutdown(wait=False, cancel_futures=True)
@@ -65,6 +67,7 @@ def _through(
     tasks: Iterator[Task],
     waiting: list[Task],
     running: dict[Future[Receipt], Task],
+    refused: list[Task],
     most: int,
 ) -> Generator[Receipt, None, None]:
     """Give a pool all tasks, those that wait first, at most so many at a time."""
@@ -75,8 +78,13 @@ def _through(
                 break
             try:
                 running[pool.submit(score_alone, task)] = task
+            except (
+                OSError
+            ) as error:  # a pool that breaks while it starts a process has closed what that is to inherit
+                refused.append(task)
+                raise BrokenProcessPool(f"a process could not be started: {error}") from error
             except BrokenProcessPool:
-                waiting.append(task)
+                refused.append(task)
                 raise
         if not running:
             return

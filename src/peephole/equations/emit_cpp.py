@@ -44,7 +44,7 @@ def _tables(found: Plan) -> list[str]:
         ),
         _table("operand_phase", "int", (str(found.phase[node]) for node in found.operands)),
         _table("operand_level", "int", (str(found.operand_level(k)) for k in range(len(found.operands)))),
-        _table("state_slot", "int", (str(found.values.index(found.alias[name])) for name in cell.states)),
+        _table("state_slot", "int", (str(found.slot_of_state(name)) for name in cell.states)),
         _table(
             "vectors",
             "Vector",
@@ -65,7 +65,7 @@ def counts(found: Plan) -> dict[str, int]:
         "products": len(found.products),
         "phases": found.phases,
         "levels": found.levels,
-        "kept": len({node for kept in found.kept for node in kept}),
+        "kept": len(found.all_kept),
         "operands": len(found.operands),
         "vectors": len(found.vectors),
         "parameters": len(found.cell.parameters),

@@ -7,8 +7,9 @@ What `Load`, `Store`, `Sigmoid` and the tile's members mean is said in ``kernels
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
+from peephole.equations.body import Body, Dialect
 from peephole.equations.expression import Expression
 from peephole.equations.plan import BEHIND, Plan, forward_roots
 
@@ -30,47 +31,13 @@ _FORMAT = {
 }
 
 
-class _Body:
-    """Statements of one function; equal subexpressions are written once."""
-
-    def __init__(self, leaf: Callable[[_Body, Expression], str | None]) -> None:
-        self.lines: list[str] = []
-        self._leaf = leaf
-        self._of: dict[Expression, str] = {}
-        self._by_text: dict[str, str] = {}
-
-    def variable(self, text: str) -> str:
-        """A variable that holds `text`, new or from before."""
-        if text not in self._by_text:
-            name = self._by_text[text] = f"v{len(self._by_text)}"
-            self.lines.append(f"const V {name} = {text};")
-        return self._by_text[text]
-
-    def value(self, root: Expression) -> str:
-        """The variable that holds an expression."""
-        stack = [root]
-        while stack:
-            node = stack[-1]
-            if node in self._of:
-                stack.pop()
-                continue
-            known = self._leaf(self, node)
-            if known is not None:
-                self._of[node] = known
-            elif missing := [operand for operand in node.operands if operand not in self._of]:
-                stack.extend(reversed(missing))
-            elif node.operation == "constant":
-                self._of[node] = self.variable(f"Splat<V>({_number(node.number)})")
-            else:
-                operands = [self._of[operand] for operand in node.operands]
-                self._of[node] = self.variable(_FORMAT[node.operation].format(*operands))
-        return self._of[root]
-
-
-def _number(number: float) -> str:
+def _constant(number: float) -> str:
     if math.isfinite(number):
-        return repr(number)
-    return "NAN" if math.isnan(number) else f"{'-' * (number < 0)}INFINITY"
+        return f"Splat<V>({number!r})"
+    return f"Splat<V>({'NAN' if math.isnan(number) else '-' * (number < 0) + 'INFINITY'})"
+
+
+_CPP = Dialect(_FORMAT, "const V {} = {};", _constant)
 
 
 def _held(value: int) -> str:
@@ -86,11 +53,10 @@ def forward(found: Plan, phase: int) -> list[str]:
     """Lines of ``forward_<phase>``: from the lanes of a phase to its slots, states and operands."""
     lanes = [lane for lane in found.lanes if lane.phase == phase]
     lane_of = _indices(lane.root for lane in lanes)
-    every_kept = list(dict.fromkeys(node for kept in found.kept for node in kept))
-    kept_of, kept_here = _indices(every_kept), set(found.kept[phase])
+    kept_of, kept_here = _indices(found.all_kept), set(found.kept[phase])
     states = {name: k for k, name in enumerate(found.cell.states)}
 
-    def leaf(body: _Body, node: Expression) -> str | None:
+    def leaf(body: Body, node: Expression) -> str | None:
         if node in lane_of:
             return body.variable(f"Load<V, true>(lanes + {lane_of[node]} * t.lane, n)")
         if node.operation == "previous":
@@ -105,7 +71,7 @@ def forward(found: Plan, phase: int) -> list[str]:
             return body.variable(f"t.held[{k}] != nullptr ? Held({_held(k)}, {inner}) : {inner}")
         return None
 
-    body = _Body(leaf)
+    body = Body(_CPP, leaf)
     stores: list[str] = []
     for node in forward_roots(found, phase):
         name = body.value(node)
@@ -136,7 +102,7 @@ def backward(found: Plan, level: int) -> list[str]:
     values = {name: k for k, name in enumerate(found.values)}
     operands = {leaf.label: k for k, leaf in enumerate(found.back.operands.values())}
 
-    def gradient(body: _Body, label: str) -> str:
+    def gradient(body: Body, label: str) -> str:
         if label in operands:
             return body.variable(f"Load<V, true>(t.d_operand[{operands[label]}] + r * t.scratch_row + at, n)")
         if label.endswith(BEHIND):
@@ -150,7 +116,7 @@ def backward(found: Plan, level: int) -> list[str]:
             asked = f"Load<V, true>(t.d_state[{states[label]}][r] + at, n) + {asked}"
         return body.variable(asked)
 
-    def leaf(body: _Body, node: Expression) -> str | None:
+    def leaf(body: Body, node: Expression) -> str | None:
         if node.operation == "gradient":
             return gradient(body, node.label)
         if node.operation == "previous":
@@ -162,7 +128,7 @@ def backward(found: Plan, level: int) -> list[str]:
             return body.variable(f"Load<V, full>(t.slot[{slot}] + row, n)")
         return None
 
-    body = _Body(leaf)
+    body = Body(_CPP, leaf)
     stores: list[str] = []
     after: list[str] = []
     if level == 0:

@@ -68,6 +68,15 @@ class Plan:
         """Gradient of a lane, which is that of each of its products."""
         return self.back.products[self.lanes[lane].products[0]]
 
+    @functools.cached_property
+    def all_kept(self) -> tuple[Expression, ...]:
+        """The nodes that any phase reads of earlier ones."""
+        return tuple(dict.fromkeys(node for kept in self.kept for node in kept))
+
+    def slot_of_state(self, name: str) -> int:
+        """Slot of a state after the step."""
+        return self.values.index(self.alias[name])
+
     def slot_of(self, node: Expression) -> int | None:
         """Slot of a value (wrapped or not) or of an unnamed lane."""
         return next((k for k, slot in enumerate(self.slots) if slot is node or _named(node, slot)), None)

@@ -30,6 +30,7 @@ class Call:
         reverse: as `run` takes it.
         want_state: as `run` takes it.
         precision: likewise.
+        engine: whose kernels run it: ``compiled`` on CPUs, ``triton`` on GPUs.
     """
 
     cell: Cell
@@ -41,6 +42,18 @@ class Call:
     reverse: bool = False
     want_state: bool = True
     precision: str = "highest"
+    engine: str = "compiled"
+
+    def on(self, engine: str) -> Call:
+        """The same call for another engine."""
+        return call_of(
+            self.cell, self.has_bias, self.has_projection, self.has_mask, self.held, self.save, self.reverse, self.want_state,
+            self.precision, engine,
+        )  # fmt: skip
+
+    def rounds(self, dtype: object) -> bool:
+        """Whether rows of this dtype are computed with in a wider one, and rounded."""
+        return str(dtype).endswith("float16")
 
     @functools.cached_property
     def plan(self) -> Plan:
@@ -182,6 +195,7 @@ def call_of(
     reverse: bool,
     want_state: bool,
     precision: str = "highest",
+    engine: str = "compiled",
 ) -> Call:
     """The one `Call` of these choices."""
-    return Call(cell, has_bias, has_projection, has_mask, held, save, reverse, want_state, precision)
+    return Call(cell, has_bias, has_projection, has_mask, held, save, reverse, want_state, precision, engine)

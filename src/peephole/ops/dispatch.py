@@ -10,9 +10,13 @@ from collections.abc import Iterable
 from peephole.equations import Cell
 from peephole.errors import BackendUnavailable, check_choice
 from peephole.ops import library
+from peephole.ops.gpu import available
 from peephole.ops.torch_backend import torch_kernel
 
-NAMES = ("compiled", "torch", "reference")  # in the order in which "auto" asks them
+NAMES = ("compiled", "triton", "torch", "reference")  # in the order in which "auto" asks them
+KERNELS = ("compiled", "triton")  # those that run a whole sequence in kernels of ours
+_CUDNN = "torch has cuDNN's kernel for dense batches of this cell"
+_INTERPRETED = "its interpreter is for tests: name it to use it"
 _NO_RULE = "its kernels have no rule for torch.compile, torch.vmap and forward differentiation"
 _NOT_UNROLLED = "its kernels cannot be taken apart: a graph of a torch.func transform, or for ONNX, is made of plain operations"
 
@@ -64,6 +68,7 @@ def backends() -> list[BackendInfo]:
             if found.handle is None
             else f"kernels for {library.instruction_set()} (this machine runs {', '.join(found.isas)}), on NumPy or torch",
         ),
+        _triton(),
         BackendInfo("torch", has_torch, detail),
         BackendInfo(
             "reference", True, "the equations, step by step, on NumPy or torch; any cell, any device"
@@ -83,11 +88,14 @@ def choose_backend(
     clamp: bool = False,
     transformed: bool = False,
     unrolled: bool = False,
+    ragged: bool = False,
+    projection: bool = False,
 ) -> Choice:
     """Say which backend runs a call. Asking changes nothing: no cell is compiled, and nothing is written.
 
     The answer depends on the arguments, on this installation and machine, and for a cell of your own on whether this process has
-    tried to compile it. ``"auto"`` takes the first that can: the compiled backend, torch's own layers, the reference.
+    tried to compile it. ``"auto"`` takes the first that can: the compiled backend, Triton's kernels, torch's own layers, the
+    reference; but dense batches of a cell that cuDNN has go to torch before Triton.
 
     Args:
         cell: the cell to run.
@@ -101,6 +109,8 @@ def choose_backend(
         transformed: whether the call is part of a graph (`torch.compile`, `torch.export`), or of a `torch.func` transform, or is
             differentiated forwards: torch's layers have no rules for that.
         unrolled: whether it must be made of torch's plain operations: a graph of a `torch.func` transform, or one for ONNX.
+        ragged: whether sequences have different lengths.
+        projection: whether h is projected.
 
     Raises:
         BackendUnavailable: the named backend cannot do it; the message says why, and which can.
@@ -109,14 +119,18 @@ def choose_backend(
     Example:
         >>> from peephole import cells
         >>> choose_backend(cells.CoupledLSTM(), device="cuda")
-        Choice(name='reference', refused={'compiled': 'it runs on CPUs only', 'torch': 'torch has no kernel for CoupledLSTM'})
+        Choice(name='reference', refused={'compiled': 'it runs on CPUs only', 'triton': …, 'torch': 'torch has no kernel for CoupledLSTM'})
     """
     check_choice("choose_backend", "backend", backend, ("auto", *NAMES))
     check_choice("choose_backend", "array", array, ("torch", "numpy"))
     refused: dict[str, str] = {}
     for name in NAMES:
-        if name == "compiled":
-            reason = _NOT_UNROLLED if unrolled else library.refusal(cell, device, dtype)
+        if name in KERNELS:
+            reason = refusal(name, cell, device, dtype, projection, recurrent_mask)
+            reason = _NOT_UNROLLED if unrolled else reason
+            if reason is None and name == "triton" and backend == "auto":
+                plain = not (transformed or ragged) and _refusal("torch", cell, array, recurrent_mask, tuple(save), clamp) is None
+                reason = _INTERPRETED if device == "cpu" else _CUDNN if plain else None
         elif name == "torch" and transformed and backend == "auto":
             reason = _NO_RULE
         else:
@@ -131,6 +145,23 @@ def choose_backend(
         f"{type(cell).__name__}: backend {backend!r} cannot run this ({refused[backend]}, {array} arrays, {dtype} on {device}); "
         f"able here: {able}",
         hint="pass backend='auto' to let peephole choose",
+    )
+
+
+def refusal(
+    name: str, cell: Cell, device: str, dtype: str, projection: bool, recurrent_mask: bool
+) -> str | None:
+    """Why kernels of ours, one of `KERNELS`, cannot run something, or None if they can."""
+    if name == "compiled":
+        return library.refusal(cell, device, dtype)
+    return available.refusal(cell, device, dtype, projection=projection, recurrent_mask=recurrent_mask)
+
+
+def _triton() -> BackendInfo:
+    reason = available.unavailable()
+    how = "in its interpreter, on CPUs" if available.is_interpreted() else "on GPUs"
+    return BackendInfo(
+        "triton", reason is None, reason or f"Triton {available.version()}: kernels for torch tensors, {how}"
     )
 
 

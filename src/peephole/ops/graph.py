@@ -20,6 +20,7 @@ from peephole.ops.batch_sizes import BatchSizes
 from peephole.ops.call import WEIGHTS, call_of
 from peephole.ops.cell_names import join, name_of
 from peephole.ops.checks import check
+from peephole.ops.dispatch import KERNELS
 from peephole.ops.packing import Packing, check_lengths
 from peephole.ops.precision import autocast_dtype, kept_places, lower, result_dtypes
 from peephole.ops.request import Output, Request
@@ -58,7 +59,7 @@ def compute_in_graph(request: Request, backend: str, numbers: Any) -> Output:
         if reason is None:
             return as_operator(request, _as_tensor(numbers))
     name = settle(request, arrays, backend)
-    if name != "compiled":
+    if name not in KERNELS:
         return _unroll(request, name, dict(zip(request.clamp, held, strict=True)), numbers, reason)
     return _run_operator(request, arrays, 1 + len(weights), _as_tensor(numbers))
 

@@ -19,20 +19,21 @@ from peephole.ops.torch_state import constant_in_graphs
 
 MIXED = "mixed dtypes"
 # What the kernel keeps states other than h, stored and held values in, beside rows, h, weights and mask of a dtype.
-KEPT = {"float32": "float32", "float64": "float64", "bfloat16": "float32"}
+KEPT = {"float32": "float32", "float64": "float64", "bfloat16": "float32", "float16": "float32"}
 
 
 def autocast_dtype(arrays: Sequence[Array]) -> Any | None:
-    """The dtype that `torch.autocast` asks of a call on a CPU, or None. As in torch, it leaves float64 alone."""
+    """The dtype that `torch.autocast` asks of a call on a device, or None. As in torch, it leaves float64 alone."""
     if isinstance(arrays[0], np.ndarray):
         return None
     import torch
 
-    if not torch.is_autocast_enabled("cpu") or arrays[0].device.type != "cpu":
+    device = arrays[0].device.type
+    if device not in ("cpu", "cuda") or not torch.is_autocast_enabled(device):
         return None
     if any(array.dtype == torch.float64 for array in arrays):
         return None
-    return torch.get_autocast_dtype("cpu")
+    return torch.get_autocast_dtype(device)
 
 
 def compute_dtype(arrays: Sequence[Array]) -> str:

@@ -14,7 +14,7 @@ from peephole.ops.batch_sizes import BatchSizes
 from peephole.ops.call import Call
 from peephole.ops.checks import check
 from peephole.ops.compiled import run_compiled
-from peephole.ops.dispatch import Choice, choose_backend
+from peephole.ops.dispatch import KERNELS, Choice, choose_backend
 from peephole.ops.precision import autocast_dtype, compute_dtype, kept_places, lower, result_dtypes
 from peephole.ops.reference import run_reference
 from peephole.ops.request import Output, Request, request_of, results_of
@@ -23,7 +23,7 @@ from peephole.ops.torch_state import constant_in_graphs, in_forward_mode, in_tra
 
 RUN: dict[str, Callable[[Request], Output]] = {"reference": run_reference, "torch": run_torch}
 # Forms of calls that have passed their checks and run compiled. Only cells that ship: nothing can change the answer for them.
-_known: set[Any] = set()
+_known: dict[Any, str] = {}
 _MOST = 4096
 
 
@@ -45,26 +45,28 @@ def compute(call: Call, sizes: BatchSizes, arrays: list[Array], backend: str) ->
     Raises:
         ShapeError, OptionError, BackendUnavailable: see `run`.
     """
-    form = _form(call, arrays, backend)
-    if form in _known and _fits(call, sizes, arrays) and autocast_dtype(arrays) is None and not is_traced():
-        return run_compiled(call, sizes, arrays)
+    form = _form(call, sizes, arrays, backend)
+    engine = _known.get(form)
+    if engine is not None and _fits(call, sizes, arrays) and autocast_dtype(arrays) is None and not is_traced():
+        return run_compiled(call.on(engine), sizes, arrays)
     request = request_of(call, sizes, arrays)
     check(request)
     name = settle(request, arrays, backend)
-    if name == "compiled":
-        return _remember_and_run(form, call, sizes, arrays)
+    if name in KERNELS:
+        return _remember_and_run(form, call.on(name), sizes, arrays)
     rows, *others = results_of(call, RUN[name](request))
     return [rows.reshape(*arrays[0].shape[:-1], rows.shape[-1]), *others]
 
 
-def _form(call: Call, arrays: Sequence[Array], backend: str) -> Any:
+def _form(call: Call, sizes: BatchSizes, arrays: Sequence[Array], backend: str) -> Any:
     """All that checks and choice depend on, but the number of rows; None if something is no array, or belongs to rows."""
     x, others = arrays[0], arrays[1:]
     try:
         if isinstance(x, np.ndarray):
             memory: Any = None
         else:
-            memory = tuple([a.is_cpu for a in arrays]), tuple([a.layout for a in arrays])
+            memory = tuple([a.device for a in arrays]), tuple([a.layout for a in arrays])
+            memory = memory if arrays[0].is_cpu else (*memory, sizes.is_dense)  # what a GPU is asked depends on it
         return None if call.held else (
             call, backend, len(x.shape), x.shape[-1], tuple([a.shape for a in others]),
             tuple([a.dtype for a in arrays]), memory,
@@ -82,11 +84,11 @@ def _fits(call: Call, sizes: BatchSizes, arrays: Sequence[Array]) -> bool:
 
 def _remember_and_run(form: Any, call: Call, sizes: BatchSizes, arrays: list[Any]) -> list[Array]:
     autocast, dtype = autocast_dtype(arrays), dtype_name(arrays[0])
-    if autocast is None and dtype != "bfloat16":
+    if autocast is None and not call.rounds(dtype):
         if form is not None and not library.is_own(call.cell):
             if len(_known) >= _MOST:
                 _known.clear()
-            _known.add(form)
+            _known[form] = call.engine
         return run_compiled(call, sizes, arrays)
     import torch
 
@@ -119,6 +121,8 @@ def settle(request: Request, arrays: Sequence[Array], backend: str) -> str:
         bool(request.clamp),
         traced or transformed,
         traced and (transformed or goes_to_onnx()),
+        not request.is_dense,
+        "weight_hr" in request.weights,
     )
 
 
@@ -134,11 +138,13 @@ def _name_of_backend(
     clamp: bool,
     transformed: bool,
     unrolled: bool,
+    ragged: bool,
+    projection: bool,
 ) -> str:
     def choose() -> Choice:
         return choose_backend(
             cell, backend=backend, array=array, device=device, dtype=dtype, recurrent_mask=recurrent_mask, save=save,
-            clamp=clamp, transformed=transformed, unrolled=unrolled,
+            clamp=clamp, transformed=transformed, unrolled=unrolled, ragged=ragged, projection=projection,
         )  # fmt: skip
 
     choice = choose()

@@ -17,7 +17,6 @@ from torch.autograd import Function
 from peephole.errors import ShapeError
 from peephole.ops.batch_sizes import BatchSizes
 from peephole.ops.call import Call
-from peephole.ops.structures import dtype_of
 from peephole.ops.torch_derivatives import (
     Tensors,
     derive,
@@ -134,7 +133,7 @@ class Forward(Function):
 
         arrays = ctx.saved_tensors[: len(call.names)]
         found = pushforward(function, arrays, tangents[2:])
-        return (*found, *((None,) if call.kept_slots(dtype_of(arrays[0])[1]) else ()))
+        return (*found, *((None,) if call.kept_slots(call.rounds(arrays[0].dtype)) else ()))
 
     @staticmethod
     def vmap(info: Any, in_dims: tuple[Any, ...], call: Call, sizes: BatchSizes, *arrays: Tensor) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]

@@ -6,7 +6,9 @@ or a subclass with a dispatch of its own), and where a mode records what is call
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,7 +17,7 @@ from torch.nn import Parameter
 from peephole.ops.batch_sizes import BatchSizes
 from peephole.ops.call import Call
 from peephole.ops.cell_names import join, name_of
-from peephole.ops.compiled import backward, forward
+from peephole.ops import compiled
 
 _PLAIN = frozenset((Tensor, Parameter, type(None)))
 
@@ -31,12 +33,24 @@ def is_plain(tensors: Sequence[Tensor | None]) -> bool:
     return all(getattr(kind, "__torch_dispatch__", None) is direct for kind in kinds - _PLAIN)
 
 
+def engine(call: Call) -> Any:
+    """The module whose `forward` and `backward` run a call."""
+    return compiled if call.engine == "compiled" else _gpu()
+
+
+@functools.cache
+def _gpu() -> Any:
+    from peephole.ops.gpu import backend
+
+    return backend
+
+
 def launch_forward(
     call: Call, sizes: BatchSizes, arrays: Sequence[Tensor], *, keep: bool
 ) -> tuple[list[Tensor], Tensor | None]:
     """As `compiled.forward`."""
     if is_plain(arrays):
-        return forward(call, sizes, arrays, keep=keep)
+        return engine(call).forward(call, sizes, arrays, keep=keep)
     with torch._C._AutoDispatchBelowAutograd():  # pyright: ignore[reportPrivateUsage, reportAttributeAccessIssue]
         rows, *found = torch.ops.peephole.forward(*_arguments(call, sizes, arrays), keep)
     results = [rows.reshape(*arrays[0].shape[:-1], rows.shape[-1]), *found]
@@ -55,7 +69,7 @@ def launch_backward(
     if is_plain(saved) and is_plain(grads):
         results, kept = unpack_saved(call, saved)
         names = call.gradient_names(wanted)
-        found = backward(call, sizes, saved[:count], results, kept, grads, names)
+        found = engine(call).backward(call, sizes, saved[:count], results, kept, grads, names)
         return [found[name] for name in names]
     rows, *others = saved[count:]
     d_rows, *d_others = grads

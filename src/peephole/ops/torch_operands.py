@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 from peephole.errors import BackendUnavailable, OptionError, ShapeError
-from peephole.ops import library
 from peephole.ops.arrays import dtype_name
 from peephole.ops.batch_sizes import BatchSizes
 from peephole.ops.call import Call, call_of
 from peephole.ops.cell_names import cell_of, split
 from peephole.ops.checks import check
+from peephole.ops.dispatch import refusal
 from peephole.ops.packing import Packing
 from peephole.ops.precision import kept_places
 from peephole.ops.request import request_of
@@ -40,7 +40,8 @@ class Operands:
         known = cell_of(cell)
         extra = len(weights) - 2 - len(known.parameters)
         self.call: Call = call_of(
-            known, extra >= 2, extra % 2 == 1, mask is not None, split(held_names), split(save), reverse, want_state
+            known, extra >= 2, extra % 2 == 1, mask is not None, split(held_names), split(save), reverse, want_state, "highest",
+            "triton" if x.is_cuda else "compiled",
         )  # fmt: skip
         self.where = f"peephole::forward({type(known).__name__})"
         masks = () if mask is None else (mask,)
@@ -56,7 +57,7 @@ class Operands:
                     f"{self.where}: the cell has no value {name!r}; it has: {', '.join(known.values)}"
                 )
         self.hidden, self.width = self.call.hidden_size(self.tensors), weights[1].shape[1]
-        self.rounds = x.dtype == torch.bfloat16
+        self.rounds = self.call.rounds(x.dtype)
         self.kept_dtype = torch.float32 if self.rounds else x.dtype
         self.slots = len(self.call.kept_slots(self.rounds))
 
@@ -90,10 +91,12 @@ class Operands:
                 f"{self.where}: states must have N = {self.x.shape[1]} rows, as x [T, N, D] has sequences"
             )
         check(request_of(call, packing.sizes, arrays))
-        reason = library.refusal(call.cell, str(self.x.device.type), dtype_name(self.x))
+        reason = refusal(
+            call.engine, call.cell, str(self.x.device.type), dtype_name(self.x), call.has_projection, call.has_mask
+        )
         if reason is None and any(array.dtype != self.dtype_at(k) for k, array in enumerate(arrays)):
             reason = (
-                "all arrays must have one dtype (with bfloat16, states other than h and held values float32)"
+                "all arrays must have one dtype (with bfloat16 and float16, states other than h and held values float32)"
             )
         if reason is not None:
             raise BackendUnavailable(f"{self.where}: {reason}")

@@ -18,9 +18,8 @@ from torch.autograd import Function
 
 from peephole.ops.batch_sizes import BatchSizes
 from peephole.ops.call import Call
-from peephole.ops.compiled import backward, forward
 from peephole.ops.torch_autograd import Backward, apply
-from peephole.ops.torch_launch import is_plain, unpack_saved
+from peephole.ops.torch_launch import engine, is_plain, unpack_saved
 from peephole.ops.torch_operands import Operands, check_saved
 from peephole.ops.torch_state import in_forward_mode, in_transform
 
@@ -48,7 +47,8 @@ def _forward(*args: Any) -> list[Tensor]:
     given = Operands(*shared)
     packing = given.packing()
     lead = given.x.shape[:-1]
-    results, kept = forward(given.call, packing.sizes, given.packed(packing), keep=keep, room=math.prod(lead))
+    arrays = given.packed(packing)
+    results, kept = engine(given.call).forward(given.call, packing.sizes, arrays, keep=keep, room=math.prod(lead))
     return [*given.unpacked(packing, results), *(() if kept is None else (kept,))]
 
 
@@ -58,7 +58,7 @@ def _backward(*args: Any) -> list[Tensor]:
     ) -> list[Tensor]:
         results, kept = unpack_saved(call, saved)
         names = call.gradient_names(wanted)
-        found = backward(call, sizes, saved[: len(call.names)], results, kept, grads, names)
+        found = engine(call).backward(call, sizes, saved[: len(call.names)], results, kept, grads, names)
         return [found[name] for name in names]
 
     return _backward_by(run, *args)
@@ -228,7 +228,8 @@ class _TracedBackward(Function):
 def _register(
     name: str, kernel: Callable[..., Any], fake: Callable[..., Any], autograd: Callable[..., Any]
 ) -> None:
-    _library.impl(name, kernel, "CPU")
+    for device in ("CPU", "CUDA"):
+        _library.impl(name, kernel, device)
     _library.impl(name, autograd, "Autograd")
     torch.library.register_fake(f"peephole::{name}", fake, lib=_library)
 

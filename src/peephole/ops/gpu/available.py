@@ -1,0 +1,81 @@
+"""Whether Triton's kernels can run here, without importing Triton."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import os
+import sys
+from importlib import metadata
+
+from peephole.equations import Cell
+
+DTYPES = ("float64", "float32", "bfloat16", "float16")
+OLDEST = (8, 0)  # compute capability of the Ampere generation
+
+
+def is_interpreted() -> bool:
+    """Whether Triton's kernels run in its interpreter, on the CPU."""
+    return os.environ.get("TRITON_INTERPRET") == "1"
+
+
+@functools.cache
+def version() -> str | None:
+    """Triton's version, None where it is not installed."""
+    if importlib.util.find_spec("triton") is None:
+        return None
+    return metadata.version("triton")
+
+
+def unavailable() -> str | None:
+    """Why no kernel of Triton can run here, or None."""
+    if version() is None:
+        return "Triton is not installed: pip install triton"
+    if is_interpreted():
+        return None
+    torch = sys.modules.get("torch")
+    if torch is None:
+        import torch
+    if not torch.cuda.is_available():
+        return "there is no GPU (with TRITON_INTERPRET=1 in the environment its interpreter runs on CPUs, slowly)"
+    return None
+
+
+def refusal(cell: Cell, device: str, dtype: str, *, projection: bool, recurrent_mask: bool) -> str | None:
+    """Why Triton's kernels cannot run something, or None if they can.
+
+    Args:
+        cell: the cell.
+        device: the tensors'.
+        dtype: likewise.
+        projection: whether h is projected.
+        recurrent_mask: whether there is recurrent dropout.
+    """
+    if device == "cpu" and not is_interpreted():
+        return "it runs on GPUs only"
+    if device not in ("cuda", "cpu"):
+        return f"it runs on GPUs of CUDA only, not on {device}"
+    if (reason := unavailable()) is not None:
+        return reason
+    if dtype not in DTYPES:
+        return f"it computes in {', '.join(DTYPES)} only"
+    if projection and recurrent_mask:
+        return "it has no recurrent dropout of a projected h"
+    if projection and not _projectable(cell):
+        return "a projected h that is seen outside of products is the reference's"
+    if device == "cuda" and (found := _capability()) < OLDEST:
+        return f"it needs compute capability {OLDEST[0]}.{OLDEST[1]}; this GPU has {found[0]}.{found[1]}"
+    return None
+
+
+def _projectable(cell: Cell) -> bool:
+    from peephole.equations import trace
+
+    return trace(cell).projectable
+
+
+@functools.cache
+def _capability() -> tuple[int, int]:
+    import torch
+
+    return torch.cuda.get_device_capability()

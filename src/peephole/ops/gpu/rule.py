@@ -1,0 +1,75 @@
+"""Which driver runs a sequence, and in tiles of which size: a rule that can be read and called."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+
+from peephole.errors import check_choice
+from peephole.ops.gpu.form import Form
+
+DRIVERS = ("on_chip", "tiled", "steps")
+BYTES = {"float64": 8, "float32": 4, "bfloat16": 2, "float16": 2}
+ON_CHIP = 128 << 10  # bytes of recurrent weights that a multiprocessor holds in registers and shared memory, with its states
+ON_CHIP_WIDE = 64 << 10  # of float32, whose products need more registers besides
+TILED = 512 << 10  # bytes that one multiprocessor reads from the second-level cache in about 5 µs, as long as two launches take
+
+
+@dataclasses.dataclass(frozen=True)
+class Driver:
+    """How a sequence is run.
+
+    Attributes:
+        name: one of `DRIVERS`.
+        rows: sequences of a tile.
+        units: units of a tile.
+        depth: units that are summed over at a time.
+        warps: of a program.
+    """
+
+    name: str
+    rows: int
+    units: int
+    depth: int
+    warps: int
+
+
+def weight_bytes(form: Form, hidden: int) -> int:
+    """Bytes of the recurrent weights that every step reads, units rounded up to a power of two."""
+    matrices = {(p.array, p.block) for p in form.recurrent}
+    return len(matrices) * power_of_two(hidden) ** 2 * BYTES[form.dtype]
+
+
+def power_of_two(number: int) -> int:
+    """The least power of two that is at least `number` and 16, what a product of Triton needs."""
+    return max(16, 1 << (number - 1).bit_length())
+
+
+def choose_driver(form: Form, batch: int, hidden: int) -> Driver:
+    """Small weights stay on the chip; of medium ones each program reads all at every step; large ones are shared by all programs,
+    which takes a launch at every step.
+
+    The environment variable ``PEEPHOLE_GPU_DRIVER`` forces one of `DRIVERS`.
+
+    Args:
+        form: what is run.
+        batch: N.
+        hidden: H.
+
+    Example:
+        >>> from peephole import cells
+        >>> form = Form(cells.PeepholeLSTM(), "bfloat16", False, True, False, (), ())
+        >>> [choose_driver(form, 64, hidden).name for hidden in (128, 256, 512)]
+        ['on_chip', 'tiled', 'steps']
+    """
+    size, wide = weight_bytes(form, hidden), power_of_two(hidden)
+    forced = os.environ.get("PEEPHOLE_GPU_DRIVER")
+    if forced is not None:
+        check_choice("the environment variable PEEPHOLE_GPU_DRIVER", "value", forced, DRIVERS)
+    fits = size <= (ON_CHIP if BYTES[form.dtype] == 2 else ON_CHIP_WIDE)
+    name = forced or ("on_chip" if fits else "tiled" if size <= TILED else "steps")
+    if name == "on_chip":
+        return Driver(name, 16, wide, wide, 4 if wide <= 64 else 8)
+    if name == "tiled":
+        return Driver(name, 16, min(wide, 64), min(wide, 64), 4)
+    return Driver(name, min(power_of_two(batch), 64), min(wide, 32), min(wide, 64), 4)

@@ -129,7 +129,10 @@ def choose_backend(
             reason = refusal(name, cell, device, dtype, projection, recurrent_mask)
             reason = _NOT_UNROLLED if unrolled else reason
             if reason is None and name == "triton" and backend == "auto":
-                plain = not (transformed or ragged) and _refusal("torch", cell, array, recurrent_mask, tuple(save), clamp) is None
+                plain = (
+                    not (transformed or ragged)
+                    and _refusal("torch", cell, array, recurrent_mask, tuple(save), clamp) is None
+                )
                 reason = _INTERPRETED if device == "cpu" else _CUDNN if plain else None
         elif name == "torch" and transformed and backend == "auto":
             reason = _NO_RULE

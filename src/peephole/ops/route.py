@@ -47,7 +47,12 @@ def compute(call: Call, sizes: BatchSizes, arrays: list[Array], backend: str) ->
     """
     form = _form(call, sizes, arrays, backend)
     engine = _known.get(form)
-    if engine is not None and _fits(call, sizes, arrays) and autocast_dtype(arrays) is None and not is_traced():
+    if (
+        engine is not None
+        and _fits(call, sizes, arrays)
+        and autocast_dtype(arrays) is None
+        and not is_traced()
+    ):
         return run_compiled(call.on(engine), sizes, arrays)
     request = request_of(call, sizes, arrays)
     check(request)
@@ -66,7 +71,9 @@ def _form(call: Call, sizes: BatchSizes, arrays: Sequence[Array], backend: str) 
             memory: Any = None
         else:
             memory = tuple([a.device for a in arrays]), tuple([a.layout for a in arrays])
-            memory = memory if arrays[0].is_cpu else (*memory, sizes.is_dense)  # what a GPU is asked depends on it
+            memory = (
+                memory if arrays[0].is_cpu else (*memory, sizes.is_dense)
+            )  # what a GPU is asked depends on it
         return None if call.held else (
             call, backend, len(x.shape), x.shape[-1], tuple([a.shape for a in others]),
             tuple([a.dtype for a in arrays]), memory,

@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 from torch.nn import Parameter
 
+from peephole.ops import compiled
 from peephole.ops.batch_sizes import BatchSizes
 from peephole.ops.call import Call
 from peephole.ops.cell_names import join, name_of
-from peephole.ops import compiled
 
 _PLAIN = frozenset((Tensor, Parameter, type(None)))
 

@@ -92,12 +92,15 @@ class Operands:
             )
         check(request_of(call, packing.sizes, arrays))
         reason = refusal(
-            call.engine, call.cell, str(self.x.device.type), dtype_name(self.x), call.has_projection, call.has_mask
+            call.engine,
+            call.cell,
+            str(self.x.device.type),
+            dtype_name(self.x),
+            call.has_projection,
+            call.has_mask,
         )
         if reason is None and any(array.dtype != self.dtype_at(k) for k, array in enumerate(arrays)):
-            reason = (
-                "all arrays must have one dtype (with bfloat16 and float16, states other than h and held values float32)"
-            )
+            reason = "all arrays must have one dtype (with bfloat16 and float16, states other than h and held values float32)"
         if reason is not None:
             raise BackendUnavailable(f"{self.where}: {reason}")
         return arrays

@@ -48,7 +48,9 @@ def _forward(*args: Any) -> list[Tensor]:
     packing = given.packing()
     lead = given.x.shape[:-1]
     arrays = given.packed(packing)
-    results, kept = engine(given.call).forward(given.call, packing.sizes, arrays, keep=keep, room=math.prod(lead))
+    results, kept = engine(given.call).forward(
+        given.call, packing.sizes, arrays, keep=keep, room=math.prod(lead)
+    )
     return [*given.unpacked(packing, results), *(() if kept is None else (kept,))]
 
 

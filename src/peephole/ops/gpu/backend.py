@@ -77,7 +77,9 @@ def backward(
         if grad is not None
     }
     held = {name: f"value.{plan.alias[name[6:]]}" for name in wanted if name.startswith("clamp.")}
-    out_values = dict.fromkeys(held.get(name, name) for name in wanted if name.startswith(("clamp.", "value.")))
+    out_values = dict.fromkeys(
+        held.get(name, name) for name in wanted if name.startswith(("clamp.", "value."))
+    )
     numbers = {name: plan.values.index(name.removeprefix("value.")) for name in out_values}
     form = given.form(
         tuple(sorted(slots)),
@@ -95,10 +97,10 @@ def backward(
     named = given.named() | {f"slot_{slot}": tensor for slot, tensor in slots.items()}
     named |= {f"history_{name}": tensor for name, tensor in history.items()}
     named |= {f"d_value_{k}": grad for k, grad in asked.items()}
+    named |= {f"d_state_{name}": _final(grads, call, k, given) for k, name in enumerate(call.cell.states)}
     named |= {
-        f"d_state_{name}": _final(grads, call, k, given) for k, name in enumerate(call.cell.states)
+        f"operand_{k}": x.new_empty((total, hidden), dtype=given.wide) for k in range(len(plan.operands))
     }
-    named |= {f"operand_{k}": x.new_empty((total, hidden), dtype=given.wide) for k in range(len(plan.operands))}
     named |= {f"d_value_out_{k}": x.new_empty((total, hidden), dtype=given.wide) for k in form.wanted}
     tiles = -(-given.batch // driver.rows)
     named["d_vectors"] = x.new_zeros((tiles, len(plan.vectors), hidden), dtype=given.wide)
@@ -141,7 +143,9 @@ def backward(
     return out
 
 
-def _state_rows(plan: Any, slots: dict[int, Tensor], name: str, rows: Tensor, total: int, hidden: int) -> Tensor:
+def _state_rows(
+    plan: Any, slots: dict[int, Tensor], name: str, rows: Tensor, total: int, hidden: int
+) -> Tensor:
     """`[R, H]` a state after each row; of h what was given out, rounded as it was."""
     return rows.reshape(total, hidden) if name == "h" else slots[plan.slot_of_state(name)]
 

@@ -49,10 +49,14 @@ def pointers(form: Form) -> list[str]:
         *_taken(form, "held_"),  # [R, H]
         *(f"d_value_{k}" for k in form.asked),  # [R, H]
         *(["d_rows"] if form.asked_rows else []),  # [R, H]
-        *(f"d_state_{name}" for name in form.cell.states),  # [N, H] of final states, overwritten by those of initial ones
+        *(
+            f"d_state_{name}" for name in form.cell.states
+        ),  # [N, H] of final states, overwritten by those of initial ones
         "d_lanes",  # out [R, lanes, H]
         *(f"operand_{k}" for k in range(len(plan.operands))),  # out [R, H]
-        *(["d_vectors"] if form.parameters and plan.vectors else []),  # out [tiles of sequences, vectors, H], zero before
+        *(
+            ["d_vectors"] if form.parameters and plan.vectors else []
+        ),  # out [tiles of sequences, vectors, H], zero before
         *(f"d_value_out_{k}" for k in form.wanted),  # out [R, H]
     ]
 
@@ -141,7 +145,9 @@ def _sums_on_chip(
         if not chosen:
             continue
         lines.append("part = zero")
-        lines += [dot(form, f"d_lane_{p.lane}", f"w{weights.index((p.array, p.block))}", "part") for p in chosen]
+        lines += [
+            dot(form, f"d_lane_{p.lane}", f"w{weights.index((p.array, p.block))}", "part") for p in chosen
+        ]
         lines.append(f"{into} += part * keep" if masked else f"{into} += part")
     return lines
 
@@ -177,7 +183,10 @@ def on_chip(form: Form) -> str:
     loop += _asked(form, "carry")
     for level, function in enumerate(made):
         for k in _level_of_operands(form, level):
-            loop += [f"d_operand_{k} = zero", *_sums_on_chip(form, _of_operand(form, k), f"d_operand_{k}", weights)]
+            loop += [
+                f"d_operand_{k} = zero",
+                *_sums_on_chip(form, _of_operand(form, k), f"d_operand_{k}", weights),
+            ]
         loop += _call(function)
         loop += _stores(form, function.results, on_chip=True)
     given = {name for function in made for name in function.results}
@@ -187,7 +196,8 @@ def on_chip(form: Form) -> str:
     loop += [f"carry_{name} = tl.where(inside, new_{name}, carry_{name})" for name in states]
     body += indent(loop)
     body += [
-        f"tl.store(d_state_{name}_at + n[:, None] * H + u[None, :], carry_{name}, mask=real)" for name in states
+        f"tl.store(d_state_{name}_at + n[:, None] * H + u[None, :], carry_{name}, mask=real)"
+        for name in states
     ]
     for k in sums:
         place = f"d_vectors_at + (tl.program_id(0) * {len(plan.vectors)} + {k}) * H + u"
@@ -244,7 +254,8 @@ def _tile(form: Form, level: int, function: Pointwise) -> list[str]:
             lines.append(f"carry_{name} = tl.where(did, new_{name}, carry_{name})")
         lines.append("tl.debug_barrier()")  # all of this tile is read before any of it is written
         lines += [
-            f"tl.store(d_state_{name}_at + n[:, None] * H + u[None, :], carry_{name}, mask=did)" for name in states
+            f"tl.store(d_state_{name}_at + n[:, None] * H + u[None, :], carry_{name}, mask=did)"
+            for name in states
         ]
     else:
         lines += [

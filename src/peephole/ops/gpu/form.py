@@ -53,7 +53,7 @@ class Form:
 
     @property
     def accumulated(self) -> str:
-        """dtype of what is computed."""
+        """Dtype of what is computed."""
         return ACCUMULATED[self.dtype]
 
     @functools.cached_property
@@ -77,7 +77,9 @@ class Form:
         """What a product multiplies: ``prev_NAME`` or ``operand_K``."""
         source = self.plan.sources[product.source]
         return (
-            f"prev_{self.cell.states[source.index]}" if source.kind == "previous" else f"operand_{source.index}"
+            f"prev_{self.cell.states[source.index]}"
+            if source.kind == "previous"
+            else f"operand_{source.index}"
         )
 
     def is_masked(self, product: Product) -> bool:

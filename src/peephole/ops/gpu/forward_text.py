@@ -153,7 +153,8 @@ def on_chip(form: Form) -> str:
         loop.append(f"prev_{name} = tl.where(inside, new_{name}.to(tl.{form.accumulated}), prev_{name})")
     body += indent(loop)
     body += [
-        f"tl.store(state_{name} + n[:, None] * H + u[None, :], prev_{name}, mask=real)" for name in form.cell.states
+        f"tl.store(state_{name} + n[:, None] * H + u[None, :], prev_{name}, mask=real)"
+        for name in form.cell.states
     ]
     arguments = renamed(pointers(form))
     return kernel(
@@ -221,7 +222,8 @@ def tiled(form: Form) -> str:
 
 def step_kernel(form: Form, phase: int) -> str:
     """One phase of one step of one tile. Pointers and T are read from a table, and the step from a counter: a graph of launches
-    serves every call."""
+    serves every call.
+    """
     function = functions(form)[phase]
     body = [
         *from_table(renamed([*pointers(form), *scratch(form)]), form),
@@ -247,7 +249,7 @@ def from_table(arguments: list[str], form: Form) -> list[str]:
 
 
 def element(name: str, form: Form) -> str:
-    """dtype of what a pointer points to."""
+    """Dtype of what a pointer points to."""
     if name in ("offsets", "lengths"):
         return "int64"
     own = ("w_", "p_", "mask", "bias", "history_h", "state_h", "rows", "initial_h", "d_lanes", "d_rows")

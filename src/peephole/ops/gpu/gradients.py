@@ -14,7 +14,9 @@ def product(rows: Tensor, weight: Tensor, bias: Tensor | None, dtype: torch.dtyp
     """`[R, D]`, `[M, D]` → `[R, M]`: rows · weightᵀ + bias, in `dtype`, which may be wider than that of the operands."""
     if rows.dtype == dtype:
         return torch.nn.functional.linear(rows, weight, bias)
-    if rows.is_cuda and "dtype" in torch.ops.aten.mm.overloads():  # the sums of tensor cores, before they are rounded
+    if (
+        rows.is_cuda and "dtype" in torch.ops.aten.mm.overloads()
+    ):  # the sums of tensor cores, before they are rounded
         found = torch.ops.aten.mm.dtype(rows, weight.t(), dtype)
     else:
         found = rows.to(dtype) @ weight.to(dtype).t()
@@ -43,7 +45,9 @@ def of_source(d_lanes: Tensor, products: Sequence[Product], weight: Tensor) -> T
     return d_lanes.new_zeros((len(d_lanes), weight.shape[1])) if total is None else total
 
 
-def of_matrix(d_lanes: Tensor, products: Sequence[Product], source: Callable[[Product], Tensor], out: Tensor) -> None:
+def of_matrix(
+    d_lanes: Tensor, products: Sequence[Product], source: Callable[[Product], Tensor], out: Tensor
+) -> None:
     """``out += Σ d_laneᵀ · source`` for these products of one matrix."""
     hidden, flat = d_lanes.shape[2], d_lanes.flatten(1)
     for index in dict.fromkeys(p.source for p in products):

@@ -15,7 +15,9 @@ from peephole.ops.gpu.shape import Shape
 from peephole.ops.gpu.steps import run_steps
 
 
-def launch(form: Form, direction: str, driver: Driver, shape: Shape, hidden: int, named: dict[str, Tensor]) -> None:
+def launch(
+    form: Form, direction: str, driver: Driver, shape: Shape, hidden: int, named: dict[str, Tensor]
+) -> None:
     """Run a pass.
 
     Args:

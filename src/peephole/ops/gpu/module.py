@@ -50,5 +50,7 @@ def kernels(form: Form, direction: str, driver: str) -> tuple[Any, ...]:
     namespace: dict[str, Any] = {"__name__": __name__}
     exec(compile(source, name, "exec"), namespace)
     count = len(backward_text.functions(form) if direction == "backward" else forward_text.functions(form))
-    names = [f"{direction}_step_{k}" for k in range(count)] if driver == "steps" else [f"{direction}_{driver}"]
+    names = (
+        [f"{direction}_step_{k}" for k in range(count)] if driver == "steps" else [f"{direction}_{driver}"]
+    )
     return tuple(namespace[name] for name in names)

@@ -10,9 +10,18 @@ from peephole.ops.gpu.form import Form
 
 DRIVERS = ("on_chip", "tiled", "steps")
 BYTES = {"float64": 8, "float32": 4, "bfloat16": 2, "float16": 2}
-ON_CHIP = 128 << 10  # bytes of recurrent weights that a multiprocessor holds in registers and shared memory, with its states
+ON_CHIP = (
+    128 << 10
+)  # bytes of recurrent weights that a multiprocessor holds in registers and shared memory, with its states
 ON_CHIP_WIDE = 64 << 10  # of float32, whose products need more registers besides
-TILED = 512 << 10  # bytes that one multiprocessor reads from the second-level cache in about 5 µs, as long as two launches take
+TILED = (
+    512 << 10
+)  # bytes that one multiprocessor reads from the second-level cache in about 5 µs, as long as two launches take
+TILES = {
+    2: (64, 64),
+    4: (32, 32),
+    8: (16, 16),
+}  # bytes of a number → units and depth of a tile, such that a few fit on the chip
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,6 +79,7 @@ def choose_driver(form: Form, batch: int, hidden: int) -> Driver:
     name = forced or ("on_chip" if fits else "tiled" if size <= TILED else "steps")
     if name == "on_chip":
         return Driver(name, 16, wide, wide, 4 if wide <= 64 else 8)
+    units, depth = TILES[BYTES[form.dtype]]
     if name == "tiled":
-        return Driver(name, 16, min(wide, 64), min(wide, 64), 4)
-    return Driver(name, min(power_of_two(batch), 64), min(wide, 32), min(wide, 64), 4)
+        return Driver(name, 16, min(wide, units), min(wide, depth), 4)
+    return Driver(name, min(power_of_two(batch), 64), min(wide, 32), min(wide, depth), 4)

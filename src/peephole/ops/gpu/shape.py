@@ -55,7 +55,9 @@ class Shape:
         return torch.from_numpy(forward).to(device), torch.from_numpy(reverse).to(device)
 
 
-_known: weakref.WeakKeyDictionary[BatchSizes, dict[tuple[int, torch.device], Shape]] = weakref.WeakKeyDictionary()
+_known: weakref.WeakKeyDictionary[BatchSizes, dict[tuple[int, torch.device], Shape]] = (
+    weakref.WeakKeyDictionary()
+)
 
 
 def shape_of(sizes: BatchSizes, batch: int, device: torch.device) -> Shape:

@@ -57,7 +57,13 @@ def run_steps(
 
 
 def _launch(
-    kernels: tuple[Any, ...], table: Tensor, counter: Tensor, ahead: int, driver: Driver, batch: int, hidden: int
+    kernels: tuple[Any, ...],
+    table: Tensor,
+    counter: Tensor,
+    ahead: int,
+    driver: Driver,
+    batch: int,
+    hidden: int,
 ) -> None:
     grid = (-(-batch // driver.rows), -(-hidden // driver.units))
     for kernel in kernels:
@@ -78,7 +84,9 @@ class _Graph:
         table: addresses of a first call.
     """
 
-    def __init__(self, kernels: tuple[Any, ...], driver: Driver, batch: int, hidden: int, table: Tensor) -> None:
+    def __init__(
+        self, kernels: tuple[Any, ...], driver: Driver, batch: int, hidden: int, table: Tensor
+    ) -> None:
         self.table, self.counter = table, torch.zeros(1, dtype=torch.int64, device=table.device)
         self.graph = torch.cuda.CUDAGraph()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from peephole.ops.gpu.available import is_interpreted
 from peephole.ops.gpu.form import Form
 
 
@@ -68,7 +69,10 @@ def vectors(form: Form, names: Iterable[str]) -> list[str]:
 def dot(form: Form, left: str, right: str, into: str) -> str:
     """``into += left · right``, summed in the dtype that is computed in."""
     # Half precision is rounded before it is multiplied, as the operands of tensor cores are.
+    left = f"{left}.to(tl.{form.dtype})"
+    if form.dtype == "bfloat16" and is_interpreted():  # the interpreter would multiply the bits
+        left, right = f"{left}.to(tl.float32)", f"{right}.to(tl.float32)"
     return (
-        f"{into} = tl.dot({left}.to(tl.{form.dtype}), {right}, {into}, "
+        f"{into} = tl.dot({left}, {right}, {into}, "
         f'input_precision="{form.precision}", out_dtype=tl.{form.accumulated})'
     )

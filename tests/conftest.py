@@ -11,6 +11,9 @@ import pytest
 # Processes share the cores: threads that wait for work must sleep, not spin. To be said before torch is imported.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
+# Kernels of Triton run in its interpreter, on any machine. To be said before Triton is imported.
+os.environ.setdefault("TRITON_INTERPRET", "1")
+
 # No test asks the Hugging Face Hub; those that need one run their own (`support.fake_hub`).
 os.environ["HF_HUB_OFFLINE"] = "1"
 

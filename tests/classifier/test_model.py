@@ -247,7 +247,7 @@ def test_probabilities_do_not_depend_on_unused_config_fields():
 
 
 def test_an_unknown_backend_is_refused_at_once(classifier: Classifier, tmp_path: Path):
-    choices = "backend must be one of 'auto', 'compiled', 'torch', 'reference'; got"
+    choices = "backend must be one of 'auto', 'compiled', 'triton', 'torch', 'reference'; got"
     with pytest.raises(OptionError, match=f"Classifier: {choices} 'gpu'"):
         Classifier(classifier.config, classifier.tokenizer, classifier.weights, backend="gpu")
     with pytest.raises(OptionError, match=rf"load: {choices} 'refrence' \(did you mean 'reference'\?\)"):

@@ -9,7 +9,7 @@ from peephole.equations import Cell
 from peephole.errors import BackendUnavailable
 from peephole.ops import Sequences, choose_backend, run
 from peephole.ops.dispatch import NAMES
-from support.cases import CELLS, case
+from support.cases import CELLS, by_speed, case
 
 LENGTHS = {
     "dense": [4, 4, 4],
@@ -28,7 +28,7 @@ def can(name: str, cell: Cell) -> bool:
         return False
 
 
-ABLE = [(name, cell) for name in NAMES for cell in CELLS if can(name, cell)]
+ABLE = [by_speed(name, cell) for name in NAMES for cell in CELLS if can(name, cell)]
 
 
 def loop(cell: Cell, rows, lengths, weights, state, reverse: bool):

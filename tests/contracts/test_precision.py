@@ -15,7 +15,7 @@ from peephole.errors import BackendUnavailable
 from peephole.ops import choose_backend
 from peephole.ops.dispatch import NAMES
 from support.agreement import close_in_norm, results, scaled_case
-from support.cases import CELLS
+from support.cases import CELLS, by_speed
 
 # lengths, D, H
 SHAPES = {
@@ -25,7 +25,20 @@ SHAPES = {
     "wide": ([4, 3], 70, 130),
     "long": ([100, 99, 2], 4, 9),
 }
-DTYPES = (torch.float64, torch.float32, torch.bfloat16)
+# In Triton's interpreter a step takes milliseconds; `tests/ops/test_gpu.py` has tiles that are too small for these.
+TINY = {
+    "one step": ([1], 2, 3),
+    "dense": ([3] * 4, 5, 7),
+    "ragged": ([4, 0, 2, 2, 1], 3, 5),
+    "wide": ([1, 1], 5, 40),
+    "long": ([9, 2], 2, 3),
+}
+DTYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
+
+
+def sizes(backend: str) -> dict[str, tuple[list[int], int, int]]:
+    """Lengths, D and H by name."""
+    return TINY if backend == "triton" else SHAPES
 
 
 def can(backend: str, cell: Cell, dtype: torch.dtype, **asked: object) -> bool:
@@ -39,7 +52,7 @@ def can(backend: str, cell: Cell, dtype: torch.dtype, **asked: object) -> bool:
 
 
 ABLE = [
-    pytest.param(name, cell, dtype, id=f"{name}-{cell!r}-{dtype}")
+    by_speed(name, cell, dtype, id=f"{name}-{cell!r}-{dtype}")
     for name in NAMES for cell in CELLS for dtype in DTYPES if can(name, cell, dtype)
 ]  # fmt: skip
 
@@ -67,11 +80,11 @@ def check(
     close_in_norm(found, expected, dtype, (inputs + hidden) * max(lengths))
 
 
-@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+@pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize(("backend", "cell", "dtype"), ABLE)
-def test_outputs_and_gradients(backend: str, cell: Cell, dtype: torch.dtype, shape) -> None:
-    lengths, inputs, hidden = shape
-    for reverse in (False, True) if shape == SHAPES["ragged"] else (False,):
+def test_outputs_and_gradients(backend: str, cell: Cell, dtype: torch.dtype, shape: str) -> None:
+    lengths, inputs, hidden = sizes(backend)[shape]
+    for reverse in (False, True) if shape == "ragged" else (False,):
         check(backend, cell, dtype, lengths, inputs, hidden, reverse=reverse)
 
 
@@ -79,7 +92,7 @@ def test_outputs_and_gradients(backend: str, cell: Cell, dtype: torch.dtype, sha
 def test_masks_saved_and_held_values(backend: str, cell: Cell, dtype: torch.dtype) -> None:
     if not can(backend, cell, dtype, recurrent_mask=True, save=cell.values, clamp=True):
         pytest.skip("this backend neither masks, returns nor holds values")
-    lengths, inputs, hidden = SHAPES["ragged"]
+    lengths, inputs, hidden = sizes(backend)["ragged"]
     mask = (torch.rand(len(lengths), hidden, generator=torch.Generator().manual_seed(1)) > 0.25) / 0.75
     mask = mask.to(dtype).double()
     check(backend, cell, dtype, lengths, inputs, hidden, recurrent_mask=mask, save=cell.values)
@@ -92,5 +105,5 @@ def test_masks_saved_and_held_values(backend: str, cell: Cell, dtype: torch.dtyp
 def test_projections(backend: str, cell: Cell, dtype: torch.dtype) -> None:
     if backend == "torch" and cell.name != "lstm":
         pytest.skip("torch projects LSTMs alone")
-    lengths, inputs, hidden = SHAPES["ragged"]
-    check(backend, cell, dtype, lengths, inputs, hidden, projection=11)
+    lengths, inputs, hidden = sizes(backend)["ragged"]
+    check(backend, cell, dtype, lengths, inputs, hidden, projection=hidden // 2)

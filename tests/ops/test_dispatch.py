@@ -12,7 +12,8 @@ import pytest
 from peephole import cells, ops
 from peephole.equations import Cell, Step, tanh
 from peephole.errors import BackendUnavailable
-from peephole.ops import backends, choose_backend, library, run
+from peephole.ops import backends, choose_backend, dispatch, library, run
+from peephole.ops.gpu import available
 from support.cases import CELLS
 from support.counting import kernel_calls
 
@@ -21,7 +22,7 @@ from support.counting import kernel_calls
 def _not_built(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if this installation had no kernel library."""
     monkeypatch.setattr("peephole.ops.dispatch.library.refusal", lambda *_: "not built")
-    monkeypatch.setattr("peephole.ops.route._known", set())  # what was found while it was built
+    monkeypatch.setattr("peephole.ops.route._known", {})  # what was found while it was built
 
 
 @pytest.mark.skipif(library.library().handle is None, reason=library.library().reason)
@@ -62,10 +63,12 @@ def test_auto_takes_the_first_that_can(cell, asked: dict[str, object], name: str
 def test_a_choice_says_why_others_were_passed_over() -> None:
     assert choose_backend(cells.GRU("before")).refused == {
         "compiled": "not built",
+        "triton": dispatch._INTERPRETED,
         "torch": "torch has no kernel for GRU(reset='before')",
     }
     assert choose_backend(cells.LSTM(), save=["f"]).refused == {
         "compiled": "not built",
+        "triton": dispatch._INTERPRETED,
         "torch": "torch's kernels neither return nor hold gates",
     }
 
@@ -75,7 +78,7 @@ def test_a_named_backend_is_honoured_or_refused() -> None:
     with pytest.raises(
         BackendUnavailable,
         match=r"CoupledLSTM: backend 'torch' cannot run this \(torch has no kernel for CoupledLSTM, torch arrays, "
-        r"float32 on cpu\); able here: reference",
+        r"float32 on cpu\); able here: triton, reference",
     ):
         choose_backend(cells.CoupledLSTM(), backend="torch")
 
@@ -99,6 +102,58 @@ def test_run_takes_the_backend_that_was_chosen(monkeypatch: pytest.MonkeyPatch) 
     weights = {"weight_ih": np.ones((1, 1)), "weight_hh": np.ones((1, 1))}
     run(cells.RNN(), np.zeros((1, 1)), [1], weights, {"h": np.zeros((1, 1))})
     assert ran == ["reference"]
+
+
+@pytest.fixture
+def _a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if there were a GPU."""
+    monkeypatch.setattr(available, "is_interpreted", lambda: False)
+    monkeypatch.setattr(available, "unavailable", lambda: None)
+    monkeypatch.setattr(available, "_capability", lambda: (9, 0))
+
+
+@pytest.mark.usefixtures("_a_gpu")
+@pytest.mark.parametrize(
+    ("cell", "asked", "name"),
+    [
+        (cells.LSTM(), {}, "torch"),
+        (cells.GRU(), {"dtype": "bfloat16"}, "torch"),
+        (cells.RNN("relu"), {}, "torch"),
+        (cells.LSTM(), {"projection": True}, "torch"),
+        (cells.LSTM(), {"ragged": True}, "triton"),
+        (cells.LSTM(), {"save": ["f"]}, "triton"),
+        (cells.LSTM(), {"clamp": True}, "triton"),
+        (cells.LSTM(), {"recurrent_mask": True}, "triton"),
+        (cells.LSTM(), {"transformed": True}, "triton"),
+        (cells.PeepholeLSTM(), {"dtype": "float16"}, "triton"),
+        (cells.PeepholeLSTM("full"), {"projection": True}, "triton"),
+        (cells.PeepholeLSTM(), {"projection": True, "recurrent_mask": True}, "reference"),
+        (cells.PeepholeLSTM(), {"dtype": "mixed dtypes"}, "reference"),
+        (cells.GRU("before"), {}, "triton"),
+        (cells.CoupledLSTM(), {}, "triton"),
+        (cells.CoupledLSTM(), {"unrolled": True}, "reference"),
+        (cells.LSTM(), {"backend": "triton"}, "triton"),
+    ],
+    ids=repr,
+)
+def test_what_auto_takes_on_a_gpu(cell, asked: dict[str, object], name: str) -> None:
+    assert choose_backend(cell, device="cuda", **asked).name == name
+
+
+@pytest.mark.usefixtures("_a_gpu")
+def test_a_gpu_that_is_too_old_or_absent_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(available, "_capability", lambda: (7, 5))
+    with pytest.raises(BackendUnavailable, match=r"it needs compute capability 8\.0; this GPU has 7\.5"):
+        choose_backend(cells.GRU("before"), device="cuda", backend="triton")
+    assert (
+        choose_backend(cells.GRU("before")).refused.get("triton", "it runs on GPUs only")
+        == "it runs on GPUs only"
+    )
+    monkeypatch.setattr(available, "version", lambda: None)
+    monkeypatch.undo()
+    monkeypatch.setattr(available, "version", lambda: None)
+    with pytest.raises(BackendUnavailable, match="Triton is not installed: pip install triton"):
+        choose_backend(cells.GRU("before"), device="cuda", backend="triton")
 
 
 def test_asking_compiles_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -88,7 +88,7 @@ def arguments(**changes: object) -> tuple[tuple[object, ...], dict[str, object]]
         (
             {"backend": "cuda"},
             OptionError,
-            "backend must be one of 'auto', 'compiled', 'torch', 'reference'; got 'cuda'",
+            "backend must be one of 'auto', 'compiled', 'triton', 'torch', 'reference'; got 'cuda'",
         ),
     ],
 )

@@ -38,7 +38,7 @@ def test_a_task_from_the_first_weights_to_the_page(tmp_path: Path) -> None:
         assert len(contender["survival"]) == 4
         assert bool(contender["memory_half_lives"]) == (contender["name"] != "irnn")
         run = contender["runs"][0]
-        assert run["backend"] in ("compiled", "torch", "reference")
+        assert run["backend"] in ("compiled", "triton", "torch", "reference")
         assert run["parameters"] == contender["parameters"]
         assert run["tested"] == 2560
     assert "solved" in (tmp_path / "report.html").read_text("utf-8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
 from peephole import cells
@@ -20,6 +21,11 @@ CELLS: list[Cell] = [
     cells.GRU("before"),
     cells.CoupledLSTM(),
 ]
+
+
+def by_speed(backend: str, *others: object, id: str | None = None):
+    """A parameter set, marked slow where the backend is: Triton's interpreter takes a second for what a kernel does in none."""
+    return pytest.param(backend, *others, id=id, marks=[pytest.mark.slow] if backend == "triton" else [])
 
 
 def case(

@@ -1,7 +1,7 @@
 """The pointwise functions of a cell for Triton: one per phase forwards, one per level backwards.
 
-A function takes blocks ``[rows, units]`` and gives blocks; where they lie in memory is the driver's business (`ops.gpu`). Names of
-arguments and results say what they are:
+A function takes blocks ``[rows, units]`` and gives blocks; where they lie in memory is the driver's business (`ops.gpu`). Names
+of arguments and results say what they are:
 
     ``lane_K``      a lane (see `lanes`)              ``slot_K``       a value or an unnamed lane (see `plan`)
     ``prev_NAME``   a state before the step           ``operand_K``    a computed operand of products

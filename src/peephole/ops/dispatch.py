@@ -17,6 +17,7 @@ NAMES = ("compiled", "triton", "torch", "reference")  # in the order in which "a
 KERNELS = ("compiled", "triton")  # those that run a whole sequence in kernels of ours
 _CUDNN = "torch has cuDNN's kernel for dense batches of this cell"
 _INTERPRETED = "its interpreter is for tests: name it to use it"
+_TENSORS = "it runs torch tensors only"
 _NO_RULE = "its kernels have no rule for torch.compile, torch.vmap and forward differentiation"
 _NOT_UNROLLED = "its kernels cannot be taken apart: a graph of a torch.func transform, or for ONNX, is made of plain operations"
 
@@ -118,8 +119,10 @@ def choose_backend(
 
     Example:
         >>> from peephole import cells
-        >>> choose_backend(cells.CoupledLSTM(), device="cuda")
-        Choice(name='reference', refused={'compiled': 'it runs on CPUs only', 'triton': …, 'torch': 'torch has no kernel for CoupledLSTM'})
+        >>> choose_backend(cells.GRU(), device="cuda", backend="torch").name
+        'torch'
+        >>> choose_backend(cells.GRU("before"), device="meta").refused["compiled"]
+        'it runs on CPUs only'
     """
     check_choice("choose_backend", "backend", backend, ("auto", *NAMES))
     check_choice("choose_backend", "array", array, ("torch", "numpy"))
@@ -128,6 +131,8 @@ def choose_backend(
         if name in KERNELS:
             reason = refusal(name, cell, device, dtype, projection, recurrent_mask)
             reason = _NOT_UNROLLED if unrolled else reason
+            if name == "triton" and array != "torch":
+                reason = _TENSORS
             if reason is None and name == "triton" and backend == "auto":
                 plain = (
                     not (transformed or ragged)
@@ -174,7 +179,7 @@ def _refusal(
     if name == "reference":
         return None
     if array != "torch":
-        return "it runs torch tensors only"
+        return _TENSORS
     if torch_kernel(cell) is None:
         return f"torch has no kernel for {cell if cell.options else type(cell).__name__}"
     if recurrent_mask:

@@ -9,6 +9,7 @@ import sys
 from importlib import metadata
 
 from peephole.equations import Cell
+from peephole.equations.plan import plan
 
 DTYPES = ("float64", "float32", "bfloat16", "float16")
 OLDEST = (8, 0)  # compute capability of the Ampere generation
@@ -57,21 +58,23 @@ def refusal(cell: Cell, device: str, dtype: str, *, projection: bool, recurrent_
         return f"it runs on GPUs of CUDA only, not on {device}"
     if (reason := unavailable()) is not None:
         return reason
+    if strange := [name for name in (*cell.parameters, *cell.states) if not name.isidentifier()]:
+        return f"names of states and parameters must be identifiers; got {strange[0]!r}"
     if dtype not in DTYPES:
         return f"it computes in {', '.join(DTYPES)} only"
     if projection and recurrent_mask:
         return "it has no recurrent dropout of a projected h"
-    if projection and not _projectable(cell):
-        return "a projected h that is seen outside of products is the reference's"
-    if device == "cuda" and (found := _capability()) < OLDEST:
+    if projection and not _can_fold(cell):
+        return "a projected h that is not added to the input is the reference's"
+    if device == "cuda" and not is_interpreted() and (found := _capability()) < OLDEST:
         return f"it needs compute capability {OLDEST[0]}.{OLDEST[1]}; this GPU has {found[0]}.{found[1]}"
     return None
 
 
-def _projectable(cell: Cell) -> bool:
-    from peephole.equations import trace
+def _can_fold(cell: Cell) -> bool:
+    from peephole.ops.gpu.projection import can_fold
 
-    return trace(cell).projectable
+    return can_fold(plan(cell))
 
 
 @functools.cache

@@ -20,6 +20,8 @@ from peephole.ops.gpu import backward_text
 from peephole.ops.gpu.form import ACCUMULATED, PRECISIONS, Form
 from peephole.ops.gpu.gradients import of_bias, of_matrix, of_source, product
 from peephole.ops.gpu.launch import launch
+from peephole.ops.gpu.projection import Projection
+from peephole.ops.gpu.projection import names as projection_names
 from peephole.ops.gpu.rule import choose_driver
 from peephole.ops.gpu.shape import Shape, shape_of
 
@@ -47,8 +49,13 @@ def forward(
     if total:
         bias = given.array("bias_ih") if call.has_bias else None
         named["x"] = product(x, given.array("weight_ih"), bias, given.wide)
+        if given.projection is not None:
+            given.projection.enter(named["x"])
         launch(form, "forward", choose_driver(form, given.batch, hidden), given.shape, hidden, named)
-    rows = named["history_h"][given.batch :].reshape(*arrays[0].shape[:-1], hidden)
+    rows = named["history_h"][given.batch :]
+    if given.projection is not None:
+        rows, named["state_h"] = given.projection.leave(rows)
+    rows = rows.reshape(*arrays[0].shape[:-1], rows.shape[-1])
     return [rows, *(named[f"state_{name}"] for name in call.states), *values], kept
 
 
@@ -62,15 +69,23 @@ def backward(
     wanted: Iterable[str],
 ) -> dict[str, Tensor]:
     """As `compiled.backward`."""
-    given, wanted = _Given(call, sizes, arrays), list(wanted)
+    given, asked_for = _Given(call, sizes, arrays), list(wanted)
+    wanted = asked_for if given.projection is None else projection_names(asked_for)
+    d_rows = None if grads[0] is None else grads[0].reshape(sizes.rows, -1).contiguous()
+    d_final = grads[1 + call.cell.states.index("h")] if call.want_state else None
     plan, hidden, total, x = call.plan, given.hidden, sizes.rows, given.rows
-    rows = results[0]
-    assert rows is not None
-    slots = {plan.values.index("h"): rows.reshape(total, hidden).contiguous()}
+    slots: dict[int, Tensor] = {}
+    if given.projection is None:
+        slots[call.home] = _some(results[0]).reshape(total, hidden).contiguous()
     values = results[1 + len(call.states) :]
     slots |= {slot: _some(value).contiguous() for slot, value in zip(call.value_slots, values, strict=True)}
     if kept is not None:
         slots |= {slot: kept[k, :total] for k, slot in enumerate(call.kept_slots(given.rounds))}
+    rows = slots[call.home].to(x.dtype)
+    d_projected: Tensor | None = None
+    if given.projection is not None:
+        d_projected = given.projection.pull(d_rows, d_final)
+        d_rows = None if d_projected is None else d_projected @ given.outer("weight_hr")
     asked = {
         plan.values.index(name): grad.contiguous()
         for name, grad in zip(call.values, grads[1 + len(call.states) :], strict=True)
@@ -85,7 +100,7 @@ def backward(
         tuple(sorted(slots)),
         asked=tuple(sorted(asked)),
         wanted=tuple(sorted(numbers.values())),
-        asked_rows=grads[0] is not None,
+        asked_rows=d_rows is not None,
         parameters=any(given.call.cell.parameters.get(name) is not None for name in wanted),
     )
     history = {
@@ -105,8 +120,8 @@ def backward(
     tiles = -(-given.batch // driver.rows)
     named["d_vectors"] = x.new_zeros((tiles, len(plan.vectors), hidden), dtype=given.wide)
     named["d_lanes"] = d_lanes
-    if grads[0] is not None:
-        named["d_rows"] = grads[0].reshape(total, hidden).contiguous()
+    if d_rows is not None:
+        named["d_rows"] = d_rows
     if total:
         launch(form, "backward", driver, given.shape, hidden, named)
 
@@ -140,7 +155,14 @@ def backward(
             out[name] = torch.zeros_like(given.array(name), memory_format=torch.contiguous_format)
             of_matrix(d_lanes, [p for p in plan.products if p.array == name], source, out[name])
     _vectors(form, named["d_vectors"], out, hidden)
-    return out
+    if given.projection is not None:
+        if "state.h" in asked_for:
+            out["state.h"] = given.projection.of_initial(d_lanes, d_final)
+        if "weight_hh" in out:
+            out["weight_hh"], out["weight_hr"] = given.projection.of_weights(
+                d_lanes, out["weight_hh"], d_projected, rows
+            )
+    return {name: out[name] for name in asked_for}
 
 
 def _state_rows(
@@ -153,7 +175,7 @@ def _state_rows(
 def _final(grads: Sequence[Tensor | None], call: Call, k: int, given: _Given) -> Tensor:
     """A fresh tensor `[N, H]` of what the loss asks of a final state."""
     grad = grads[1 + k] if call.want_state else None
-    if grad is None:
+    if grad is None or (call.has_projection and call.cell.states[k] == "h"):
         return given.rows.new_zeros((given.batch, given.hidden), dtype=given.wide)
     return grad.to(given.wide, copy=True, memory_format=torch.contiguous_format)
 
@@ -184,9 +206,22 @@ class _Given:
         self.wide: torch.dtype = getattr(torch, ACCUMULATED[self.dtype])
         self.rounds = self.wide != rows.dtype
         self.shape: Shape = shape_of(sizes, self.batch, rows.device)
+        self.projection: Projection | None = None
+        self._folded: dict[str, Tensor] = {}
+        if call.has_projection:
+            self.projection = Projection(
+                call.plan, self.outer("weight_hh"), self.outer("weight_hr"), self.outer("state.h"), self.shape,
+                call.reverse, self.wide,
+            )  # fmt: skip
+            self._folded["weight_hh"] = self.projection.weight()
+            self._folded["state.h"] = rows.new_zeros((self.batch, self.hidden))
 
     def array(self, name: str) -> Tensor:
-        """One of the arrays, contiguous."""
+        """One of the arrays, contiguous, as the kernels see it."""
+        return self._folded[name] if name in self._folded else self.outer(name)
+
+    def outer(self, name: str) -> Tensor:
+        """One of the arrays, contiguous, as it was given."""
         return self._arrays[self.call.place[name]].contiguous()
 
     def form(self, slots: tuple[int, ...], **asked: Any) -> Form:

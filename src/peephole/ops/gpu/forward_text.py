@@ -221,8 +221,9 @@ def tiled(form: Form) -> str:
 
 
 def step_kernel(form: Form, phase: int) -> str:
-    """One phase of one step of one tile. Pointers and T are read from a table, and the step from a counter: a graph of launches
-    serves every call.
+    """One phase of one step of one tile.
+
+    Pointers and T are read from a table, and the step from a counter: a graph of launches serves every call.
     """
     function = functions(form)[phase]
     body = [

@@ -48,7 +48,7 @@ def kernels(form: Form, direction: str, driver: str) -> tuple[Any, ...]:
     # Triton reads a function's source, which is in no file.
     linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
     namespace: dict[str, Any] = {"__name__": __name__}
-    exec(compile(source, name, "exec"), namespace)
+    exec(compile(source, name, "exec"), namespace)  # noqa: S102  (the text holds identifiers and numbers)
     count = len(backward_text.functions(form) if direction == "backward" else forward_text.functions(form))
     names = (
         [f"{direction}_step_{k}" for k in range(count)] if driver == "steps" else [f"{direction}_{driver}"]

@@ -55,7 +55,9 @@ def power_of_two(number: int) -> int:
 
 
 def choose_driver(form: Form, batch: int, hidden: int) -> Driver:
-    """Small weights stay on the chip; of medium ones each program reads all at every step; large ones are shared by all programs,
+    """The driver for a sequence.
+
+    Small weights stay on the chip; of medium ones each program reads all at every step; large ones are shared by all programs,
     which takes a launch at every step.
 
     The environment variable ``PEEPHOLE_GPU_DRIVER`` forces one of `DRIVERS`.

@@ -39,6 +39,12 @@ class Shape:
         return time, np.arange(self.sizes.rows) - starts[time]
 
     @functools.cached_property
+    def ends(self) -> tuple[Tensor, Tensor]:
+        """The first and the last row of each sequence that has one."""
+        first = torch.arange(self.sizes.batch, device=self.offsets.device)
+        return first, self.offsets[self.lengths[: self.sizes.batch] - 1] + first
+
+    @functools.cached_property
     def sequence(self) -> Tensor:
         """`[R]` the sequence of each row."""
         return torch.from_numpy(self._rows[1]).to(self.offsets.device)

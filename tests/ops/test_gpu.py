@@ -1,0 +1,143 @@
+"""The Triton backend's drivers against the reference, in Triton's interpreter: outputs, final states and every gradient."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from peephole import cells
+from peephole.equations import Cell
+from peephole.ops import choose_backend, run
+from peephole.ops.gpu import backend, rule
+from peephole.ops.gpu.form import Form
+from support.agreement import close_in_norm, results, same_bits, scaled_case
+from support.cases import CELLS
+from support.hard_cells import Chain, Remembers, Shared, Unused
+
+# More sequences than a tile has rows, more units than a tile has, and depths that do not end with one.
+LENGTHS = [3, 0, 2, 1, *[1] * 13, 0]
+HIDDEN = 19
+TILES = {
+    "on_chip": rule.Driver("on_chip", 16, 32, 32, 4),
+    "tiled": rule.Driver("tiled", 16, 16, 16, 4),
+    "steps": rule.Driver("steps", 16, 16, 16, 4),
+}
+
+
+@pytest.fixture(params=list(TILES))
+def driver(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Runs everything by one driver, in tiles that are too small."""
+    monkeypatch.setattr(backend, "choose_driver", lambda *_: TILES[request.param])
+    return request.param
+
+
+def check(cell: Cell, dtype: torch.dtype = torch.float64, **options: object) -> None:
+    projection = options.pop("projection", None)
+    arguments = scaled_case(cell, LENGTHS, 3, HIDDEN, projection=projection, bias=options.pop("bias", True))
+    found = results(cell, arguments, dtype, backend="triton", **options)
+    expected = results(cell, arguments, torch.float64, backend="reference", **options)
+    close_in_norm(found, expected, dtype, (3 + HIDDEN) * max(LENGTHS))
+
+
+@pytest.mark.usefixtures("driver")
+def test_a_driver_agrees_with_the_reference() -> None:
+    check(cells.PeepholeLSTM())
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("driver")
+@pytest.mark.parametrize(
+    "cell", [*CELLS, Chain(), Shared(), Remembers(), Unused()], ids=lambda cell: cell.name
+)
+def test_every_cell_by_every_driver(cell: Cell) -> None:
+    mask = (torch.rand(len(LENGTHS), HIDDEN, generator=torch.Generator().manual_seed(1)) > 0.3) / 0.7
+    check(cell, save=cell.values, recurrent_mask=mask.double())
+    held = {cell.values[-1]: torch.linspace(-1, 1, HIDDEN, dtype=torch.float64)}
+    check(cell, reverse=True, save=cell.values, clamp=held, bias=False)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("driver")
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16], ids=str)
+@pytest.mark.parametrize("cell", [cells.PeepholeLSTM("full"), cells.GRU()], ids=repr)
+def test_dtypes(cell: Cell, dtype: torch.dtype) -> None:
+    check(cell, dtype)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("driver")
+@pytest.mark.parametrize("reverse", [False, True], ids=["forward", "reverse"])
+def test_a_projected_state(reverse: bool) -> None:
+    check(cells.PeepholeLSTM(), projection=5, reverse=reverse, save=["f"])
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("driver")
+def test_the_same_bits_every_time() -> None:
+    arguments = scaled_case(cells.PeepholeLSTM(), LENGTHS, 3, HIDDEN)
+    first, second = (
+        results(cells.PeepholeLSTM(), arguments, torch.float32, backend="triton") for _ in range(2)
+    )
+    same_bits(first, second)
+
+
+@pytest.mark.parametrize("what", ["saturated", "infinite", "nan"])
+def test_hard_inputs_give_what_the_reference_gives(what: str) -> None:
+    cell = cells.PeepholeLSTM()
+    rows, sizes, weights, state = scaled_case(cell, [3, 2], 3, 5)
+    rows = rows.detach().clone()
+    rows[1] = {"saturated": 100.0, "infinite": float("inf"), "nan": float("nan")}[what]
+    with torch.no_grad():
+        found, expected = (
+            run(cell, rows, sizes, weights, state, backend=name) for name in ("triton", "reference")
+        )
+    torch.testing.assert_close(found.rows, expected.rows, rtol=0, atol=1e-12, equal_nan=True)
+
+
+def test_no_gradient_is_left_where_nothing_ran() -> None:
+    cell = cells.LSTM()
+    rows, sizes, weights, state = scaled_case(cell, [0, 0], 3, 5)
+    out = run(cell, rows, sizes, weights, state, backend="triton")
+    assert out.rows.shape == (0, 5)
+    torch.testing.assert_close(out.state["c"], state["c"], rtol=0, atol=0)
+    out.state["c"].sum().backward()
+    assert state["c"].grad is not None
+    assert bool((state["c"].grad == 1).all())
+
+
+def test_a_second_derivative_is_that_of_the_reference() -> None:
+    cell = cells.GRU("before")
+    rows, sizes, weights, state = scaled_case(cell, [3, 2], 2, 3)
+    found: list[torch.Tensor] = []
+    for name in ("triton", "reference"):
+        out = run(cell, rows, sizes, weights, state, backend=name)
+        (slope,) = torch.autograd.grad(out.rows.sin().sum(), rows, create_graph=True)
+        found += torch.autograd.grad(slope.square().sum(), weights["weight_hh"])
+    torch.testing.assert_close(*found, rtol=0, atol=1e-12)
+
+
+def test_the_rule_is_what_the_page_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    def name(dtype: str, hidden: int) -> str:
+        return rule.choose_driver(
+            Form(cells.PeepholeLSTM(), dtype, False, True, False, (), ()), 64, hidden
+        ).name
+
+    assert [name("bfloat16", hidden) for hidden in (64, 128, 129, 256, 257)] == [
+        "on_chip", "on_chip", "tiled", "tiled", "steps",
+    ]  # fmt: skip
+    assert [name("float32", hidden) for hidden in (64, 65, 128, 129)] == [
+        "on_chip",
+        "tiled",
+        "tiled",
+        "steps",
+    ]
+    monkeypatch.setenv("PEEPHOLE_GPU_DRIVER", "steps")
+    assert name("float32", 8) == "steps"
+    monkeypatch.setenv("PEEPHOLE_GPU_DRIVER", "step")
+    with pytest.raises(ValueError, match="PEEPHOLE_GPU_DRIVER"):
+        name("float32", 8)
+
+
+def test_it_is_asked_for_by_name_on_a_cpu() -> None:
+    assert choose_backend(cells.LSTM()).name != "triton"
+    assert choose_backend(cells.LSTM(), backend="triton").name == "triton"

@@ -120,7 +120,6 @@ def _a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
         (cells.GRU(), {"dtype": "bfloat16"}, "torch"),
         (cells.RNN("relu"), {}, "torch"),
         (cells.LSTM(), {"projection": True}, "torch"),
-        (cells.LSTM(), {"ragged": True}, "triton"),
         (cells.LSTM(), {"save": ["f"]}, "triton"),
         (cells.LSTM(), {"clamp": True}, "triton"),
         (cells.LSTM(), {"recurrent_mask": True}, "triton"),

@@ -131,6 +131,8 @@ def test_the_rule_is_what_the_page_says(monkeypatch: pytest.MonkeyPatch) -> None
         "tiled",
         "steps",
     ]
+    form = Form(cells.PeepholeLSTM(), "bfloat16", False, True, False, (), ())
+    assert rule.choose_driver(form, 64, 128, shared=163 << 10).name == "tiled"
     monkeypatch.setenv("PEEPHOLE_GPU_DRIVER", "steps")
     assert name("float32", 8) == "steps"
     monkeypatch.setenv("PEEPHOLE_GPU_DRIVER", "step")

@@ -15,7 +15,7 @@ from peephole.ops.torch_backend import torch_kernel
 
 NAMES = ("compiled", "triton", "torch", "reference")  # in the order in which "auto" asks them
 KERNELS = ("compiled", "triton")  # those that run a whole sequence in kernels of ours
-_CUDNN = "torch has cuDNN's kernel for dense batches of this cell"
+_CUDNN = "torch has cuDNN's kernel for this"
 _INTERPRETED = "its interpreter is for tests: name it to use it"
 _TENSORS = "it runs torch tensors only"
 _NO_RULE = "its kernels have no rule for torch.compile, torch.vmap and forward differentiation"
@@ -89,14 +89,13 @@ def choose_backend(
     clamp: bool = False,
     transformed: bool = False,
     unrolled: bool = False,
-    ragged: bool = False,
     projection: bool = False,
 ) -> Choice:
     """Say which backend runs a call. Asking changes nothing: no cell is compiled, and nothing is written.
 
     The answer depends on the arguments, on this installation and machine, and for a cell of your own on whether this process has
     tried to compile it. ``"auto"`` takes the first that can: the compiled backend, Triton's kernels, torch's own layers, the
-    reference; but dense batches of a cell that cuDNN has go to torch before Triton.
+    reference; but on a GPU what torch's layers can do goes to them, and so to cuDNN, before Triton.
 
     Args:
         cell: the cell to run.
@@ -110,7 +109,6 @@ def choose_backend(
         transformed: whether the call is part of a graph (`torch.compile`, `torch.export`), or of a `torch.func` transform, or is
             differentiated forwards: torch's layers have no rules for that.
         unrolled: whether it must be made of torch's plain operations: a graph of a `torch.func` transform, or one for ONNX.
-        ragged: whether sequences have different lengths.
         projection: whether h is projected.
 
     Raises:
@@ -135,7 +133,7 @@ def choose_backend(
                 reason = _TENSORS
             if reason is None and name == "triton" and backend == "auto":
                 plain = (
-                    not (transformed or ragged)
+                    not transformed
                     and _refusal("torch", cell, array, recurrent_mask, tuple(save), clamp) is None
                 )
                 reason = _INTERPRETED if device == "cpu" else _CUDNN if plain else None

@@ -45,7 +45,7 @@ def compute(call: Call, sizes: BatchSizes, arrays: list[Array], backend: str) ->
     Raises:
         ShapeError, OptionError, BackendUnavailable: see `run`.
     """
-    form = _form(call, sizes, arrays, backend)
+    form = _form(call, arrays, backend)
     engine = _known.get(form)
     if (
         engine is not None
@@ -63,7 +63,7 @@ def compute(call: Call, sizes: BatchSizes, arrays: list[Array], backend: str) ->
     return [rows.reshape(*arrays[0].shape[:-1], rows.shape[-1]), *others]
 
 
-def _form(call: Call, sizes: BatchSizes, arrays: Sequence[Array], backend: str) -> Any:
+def _form(call: Call, arrays: Sequence[Array], backend: str) -> Any:
     """All that checks and choice depend on, but the number of rows; None if something is no array, or belongs to rows."""
     x, others = arrays[0], arrays[1:]
     try:
@@ -71,9 +71,6 @@ def _form(call: Call, sizes: BatchSizes, arrays: Sequence[Array], backend: str) 
             memory: Any = None
         else:
             memory = tuple([a.device for a in arrays]), tuple([a.layout for a in arrays])
-            memory = (
-                memory if arrays[0].is_cpu else (*memory, sizes.is_dense)
-            )  # what a GPU is asked depends on it
         return None if call.held else (
             call, backend, len(x.shape), x.shape[-1], tuple([a.shape for a in others]),
             tuple([a.dtype for a in arrays]), memory,
@@ -128,7 +125,6 @@ def settle(request: Request, arrays: Sequence[Array], backend: str) -> str:
         bool(request.clamp),
         traced or transformed,
         traced and (transformed or goes_to_onnx()),
-        not request.is_dense,
         "weight_hr" in request.weights,
     )
 
@@ -145,13 +141,12 @@ def _name_of_backend(
     clamp: bool,
     transformed: bool,
     unrolled: bool,
-    ragged: bool,
     projection: bool,
 ) -> str:
     def choose() -> Choice:
         return choose_backend(
             cell, backend=backend, array=array, device=device, dtype=dtype, recurrent_mask=recurrent_mask, save=save,
-            clamp=clamp, transformed=transformed, unrolled=unrolled, ragged=ragged, projection=projection,
+            clamp=clamp, transformed=transformed, unrolled=unrolled, projection=projection,
         )  # fmt: skip
 
     choice = choose()

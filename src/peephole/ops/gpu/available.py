@@ -7,11 +7,13 @@ import importlib.util
 import os
 import sys
 from importlib import metadata
+from pathlib import Path
 
 from peephole.equations import Cell
 from peephole.equations.plan import plan
 
 DTYPES = ("float64", "float32", "bfloat16", "float16")
+_DRIVERS = ("/dev/nvidiactl", "/dev/dxg")  # of Linux, and of Linux inside Windows
 OLDEST = (8, 0)  # compute capability of the Ampere generation
 
 
@@ -34,12 +36,18 @@ def unavailable() -> str | None:
         return "Triton is not installed: pip install triton"
     if is_interpreted():
         return None
-    torch = sys.modules.get("torch")
-    if torch is None:
-        import torch
-    if not torch.cuda.is_available():
+    if not _has_gpu():
         return "there is no GPU (with TRITON_INTERPRET=1 in the environment its interpreter runs on CPUs, slowly)"
     return None
+
+
+def _has_gpu() -> bool:
+    """Whether torch finds a GPU. Torch is imported where there may be one, and not to learn that there is none."""
+    if "torch" not in sys.modules and not any(Path(name).exists() for name in _DRIVERS):
+        return False
+    import torch
+
+    return torch.cuda.is_available()
 
 
 def refusal(cell: Cell, device: str, dtype: str, *, projection: bool, recurrent_mask: bool) -> str | None:

@@ -6,6 +6,7 @@ is one of the drivers of `rule`.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -22,7 +23,7 @@ from peephole.ops.gpu.gradients import of_bias, of_matrix, of_source, product
 from peephole.ops.gpu.launch import launch
 from peephole.ops.gpu.projection import Projection
 from peephole.ops.gpu.projection import names as projection_names
-from peephole.ops.gpu.rule import choose_driver
+from peephole.ops.gpu.rule import SHARED, Driver, choose_driver
 from peephole.ops.gpu.shape import Shape, shape_of
 
 
@@ -51,7 +52,7 @@ def forward(
         named["x"] = product(x, given.array("weight_ih"), bias, given.wide)
         if given.projection is not None:
             given.projection.enter(named["x"])
-        launch(form, "forward", choose_driver(form, given.batch, hidden), given.shape, hidden, named)
+        launch(form, "forward", given.driver(form), given.shape, hidden, named)
     rows = named["history_h"][given.batch :]
     if given.projection is not None:
         rows, named["state_h"] = given.projection.leave(rows)
@@ -107,7 +108,7 @@ def backward(
         name: torch.cat([given.array(f"state.{name}"), _state_rows(plan, slots, name, rows, total, hidden)])
         for name in dict.fromkeys((*backward_text.histories(form), *form.remembered))
     }
-    driver = choose_driver(form, given.batch, hidden)
+    driver = given.driver(form)
     d_lanes = x.new_empty((total, len(plan.lanes), hidden))
     named = given.named() | {f"slot_{slot}": tensor for slot, tensor in slots.items()}
     named |= {f"history_{name}": tensor for name, tensor in history.items()}
@@ -193,6 +194,14 @@ def _some(tensor: Tensor | None) -> Tensor:
     return tensor
 
 
+@functools.cache
+def shared_memory(device: torch.device) -> int:
+    """Bytes of shared memory that a program may use."""
+    if device.type != "cuda":
+        return SHARED
+    return int(getattr(torch.cuda.get_device_properties(device), "shared_memory_per_block_optin", 99 << 10))
+
+
 class _Given:
     """The arrays of a call, as the kernels take them."""
 
@@ -232,6 +241,10 @@ class _Given:
         return Form(
             call.cell, self.dtype, call.reverse, call.has_bias, call.has_mask, held, slots, precision, **asked
         )
+
+    def driver(self, form: Form) -> Driver:
+        """The driver of a pass."""
+        return choose_driver(form, self.batch, self.hidden, shared_memory(self.rows.device))
 
     def named(self) -> dict[str, Tensor]:
         """What both passes read."""

@@ -39,7 +39,15 @@ def launch(
         run_steps(found, arguments, driver, shape, hidden, once_more=direction == "backward")
         return
     tiles = -(-shape.batch // driver.rows)
-    sizes: dict[str, int] = {"BN": driver.rows, "BH": driver.units}
+    sizes = {"BN": driver.rows, "BH": driver.units, "num_warps": driver.warps, "num_stages": driver.stages}
     if driver.name == "tiled":
         sizes["BK"] = driver.depth
-    found[0][(tiles,)](*arguments, shape.batch, shape.sizes.steps, hidden, **sizes, num_warps=driver.warps)
+    found[0][(tiles,)](
+        *arguments,
+        shape.batch,
+        shape.sizes.steps,
+        hidden,
+        **sizes,
+        num_warps=driver.warps,
+        num_stages=driver.stages,
+    )

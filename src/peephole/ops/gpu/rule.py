@@ -10,10 +10,8 @@ from peephole.ops.gpu.form import Form
 
 DRIVERS = ("on_chip", "tiled", "steps")
 BYTES = {"float64": 8, "float32": 4, "bfloat16": 2, "float16": 2}
-ON_CHIP = (
-    128 << 10
-)  # bytes of recurrent weights that a multiprocessor holds in registers and shared memory, with its states
-ON_CHIP_WIDE = 64 << 10  # of float32, whose products need more registers besides
+SHARED = 227 << 10  # bytes of shared memory that a program may use on the Hopper generation
+TILED_STAGES = 2  # loads under way while a tile is multiplied
 TILED = (
     512 << 10
 )  # bytes that one multiprocessor reads from the second-level cache in about 5 µs, as long as two launches take
@@ -34,6 +32,7 @@ class Driver:
         units: units of a tile.
         depth: units that are summed over at a time.
         warps: of a program.
+        stages: loads that are under way at once.
     """
 
     name: str
@@ -41,6 +40,7 @@ class Driver:
     units: int
     depth: int
     warps: int
+    stages: int = 1
 
 
 def weight_bytes(form: Form, hidden: int) -> int:
@@ -54,7 +54,15 @@ def power_of_two(number: int) -> int:
     return max(16, 1 << (number - 1).bit_length())
 
 
-def choose_driver(form: Form, batch: int, hidden: int) -> Driver:
+def fits_on_chip(form: Form, hidden: int, shared: int) -> bool:
+    """Whether recurrent weights stay on the chip: in shared memory, with what else a backward pass keeps there.
+
+    The factor is what Triton's compiler was seen to need (``scripts/compile-gpu-kernels``).
+    """
+    return weight_bytes(form, hidden) * 7 // 4 + 2048 <= shared
+
+
+def choose_driver(form: Form, batch: int, hidden: int, shared: int = SHARED) -> Driver:
     """The driver for a sequence.
 
     Small weights stay on the chip; of medium ones each program reads all at every step; large ones are shared by all programs,
@@ -66,6 +74,7 @@ def choose_driver(form: Form, batch: int, hidden: int) -> Driver:
         form: what is run.
         batch: N.
         hidden: H.
+        shared: bytes of shared memory that a program may use.
 
     Example:
         >>> from peephole import cells
@@ -77,11 +86,11 @@ def choose_driver(form: Form, batch: int, hidden: int) -> Driver:
     forced = os.environ.get("PEEPHOLE_GPU_DRIVER")
     if forced is not None:
         check_choice("the environment variable PEEPHOLE_GPU_DRIVER", "value", forced, DRIVERS)
-    fits = size <= (ON_CHIP if BYTES[form.dtype] == 2 else ON_CHIP_WIDE)
+    fits = fits_on_chip(form, hidden, shared)
     name = forced or ("on_chip" if fits else "tiled" if size <= TILED else "steps")
     if name == "on_chip":
         return Driver(name, 16, wide, wide, 4 if wide <= 64 else 8)
     units, depth = TILES[BYTES[form.dtype]]
     if name == "tiled":
-        return Driver(name, 16, min(wide, units), min(wide, depth), 4)
-    return Driver(name, min(power_of_two(batch), 64), min(wide, 32), min(wide, depth), 4)
+        return Driver(name, 16, min(wide, units), min(wide, depth), 4, TILED_STAGES)
+    return Driver(name, min(power_of_two(batch), 64), min(wide, 32), min(wide, depth), 4, TILED_STAGES)

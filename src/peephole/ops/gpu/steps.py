@@ -69,7 +69,7 @@ def _launch(
     for kernel in kernels:
         kernel[grid](
             table, counter, ahead, batch, hidden, BN=driver.rows, BH=driver.units, BK=driver.depth,
-            num_warps=driver.warps,
+            num_warps=driver.warps, num_stages=driver.stages,
         )  # fmt: skip
 
 

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import multiprocessing
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
 import pytest
 import torch
 
 from peephole.errors import ModelError, OptionError
-from peephole.training import Progress, Recipe, TrainingInterrupted, TrainRequest, train
+from peephole.training import Progress, TrainingInterrupted, TrainRequest, train
 from peephole.training.checkpoint import checkpoint_folder, load_checkpoint
 from peephole.training.state import State
+from support import short_run
 
 
 class Crash(Exception):
@@ -228,50 +229,47 @@ def test_a_damaged_checkpoint_is_refused(request_for, listener) -> None:
         train(request_for("cut", resume=True), progress=listener())
 
 
-PROGRAM = """
-import sys
-from pathlib import Path
-from peephole.training import Lines, TrainRequest, Recipe, train
-from peephole.training.state import State
-import json
-recipe = Recipe.from_json(json.loads(sys.argv[3]))
-request = TrainRequest(
-    sources=(sys.argv[1],), output=Path(sys.argv[2]), recipe=recipe, resume="--resume" in sys.argv, checkpoint_steps=3
-)
-train(request, progress=Lines(sys.stderr))
-"""
+# How often the run below is killed: PEEPHOLE_KILLS=100 asks for more.
+KILLS = int(os.environ.get("PEEPHOLE_KILLS", "12"))
 
 
-def run(corpus: Path, output: Path, recipe: Recipe, *more: str, seconds: float | None = None) -> bool:
+@pytest.fixture
+def forked(monkeypatch) -> ForkServerContext:
+    """Processes that have imported torch when they begin, so that a kill comes while they train."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["peephole.training"])
+    return context
+
+
+def ends(context: ForkServerContext, *arguments: object, seconds: float | None = None) -> bool:
     """Train in a process of its own; kill it after so many seconds, and tell whether it had ended before."""
-    command = [sys.executable, "-c", PROGRAM, str(corpus), str(output), json.dumps(recipe.to_json()), *more]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    try:
-        ended = subprocess.run(
-            command, env=environment, capture_output=True, text=True, timeout=seconds, check=False
-        )
-    except subprocess.TimeoutExpired:  # by then it has had SIGKILL
-        return False
-    assert ended.returncode == 0, ended.stderr
-    return True
+    process = context.Process(target=short_run.run, args=arguments)
+    process.start()
+    process.join(seconds)
+    process.kill()
+    process.join()
+    assert process.exitcode in (0, -signal.SIGKILL)
+    return process.exitcode == 0
 
 
 @pytest.mark.slow
-def test_twenty_kills_at_random_moments(corpus, tmp_path, tiny) -> None:
-    """Each kill comes after a random time, from before the first import to after the last file was written."""
-    longer = dataclasses.replace(
-        tiny, epochs=15
-    )  # so that most kills come while it trains, not while it imports
+def test_kills_at_random_moments(corpus, tmp_path, tiny, forked) -> None:
+    """Kills come by turns before some change of files, and after a random time: from the first text to the last file."""
+    recipe = tiny.to_json()
+    assert ends(forked, str(corpus), str(tmp_path / "first"), recipe, False)
     began = time.monotonic()
-    assert run(corpus, tmp_path / "whole", longer)
+    assert ends(forked, str(corpus), str(tmp_path / "whole"), recipe, False)
     longest = time.monotonic() - began
     dice = random.Random(7)
     kills, outputs = 0, [tmp_path / "killed"]
-    while kills < 20:
-        if run(corpus, outputs[-1], longer, "--resume", seconds=dice.uniform(0.3, 1.1) * longest):
+    while kills < KILLS:
+        seconds = dice.uniform(0, 1.1) * longest if kills % 2 else None
+        change = dice.randrange(1, 40) if seconds is None else 0
+        if ends(forked, str(corpus), str(outputs[-1]), recipe, True, change, seconds=seconds):
             outputs.append(tmp_path / f"killed {len(outputs)}")
         else:
             kills += 1
-    assert run(corpus, outputs[-1], longer, "--resume")
+    assert ends(forked, str(corpus), str(outputs[-1]), recipe, True)
     for output in outputs:
         assert weights(output) == weights(tmp_path / "whole"), output

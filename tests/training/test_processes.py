@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from peephole.training import LanguageRecipe, PretrainRequest, Progress, pretrain
+from peephole.training import LanguageRecipe, PretrainRequest, Progress, Recipe, pretrain
 from support import data_parallel
 from support.launching import launch
 from support.models import word_counter
+from support.once import of_all_workers, once
 
 QUIET = {"word_dropout": 0.0, "embedding_dropout": 0.0, "pool_dropout": 0.0, "head_dropout": 0.0}
 LANGUAGE = {
@@ -49,8 +50,29 @@ Runs = Callable[[int], Path]
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory, small_corpus, tiny) -> Runs:
-    """Train all cases in so many processes, once; return the folder of the logs."""
-    root = tmp_path_factory.mktemp("processes")
+    """Train all cases in so many processes, once, whichever of pytest's processes asks first; return the folder of the logs."""
+    root = of_all_workers(tmp_path_factory) / "training in processes"
+    given = root / "given"
+    with once(given) as must_be_made:
+        if must_be_made:
+            write_jobs(given, small_corpus, tiny)
+
+    @functools.cache
+    def trained(processes: int) -> Path:
+        folder = root / f"by {processes}"
+        with once(folder) as must_be_made:
+            if must_be_made:
+                ended = launch(processes, data_parallel.__file__, str(given / "jobs.json"), str(folder))
+                assert ended.status == 0, ended.err
+                # One process speaks.
+                assert ended.err.count("training and 30 development texts") == len(CASES) + 2
+        return folder
+
+    return trained
+
+
+def write_jobs(root: Path, small_corpus: Callable[[Path], Path], tiny: Recipe) -> None:
+    """Write what is trained, and from what."""
     source = small_corpus(root / "texts.csv")
     with source.open(newline="") as file:
         lines = list(csv.reader(file))
@@ -99,17 +121,6 @@ def runs(tmp_path_factory, small_corpus, tiny) -> Runs:
     cut = {"output": "short", "source": str(root / "texts.csv"), "recipe": base.to_json()}
     jobs += [cut | {"name": "cut", "budget": 1e-9}, cut | {"name": "resumed", "resume": True}]
     (root / "jobs.json").write_text(json.dumps(jobs))
-
-    @functools.cache
-    def trained(processes: int) -> Path:
-        folder = root / f"by {processes}"
-        folder.mkdir()
-        ended = launch(processes, data_parallel.__file__, str(root / "jobs.json"), str(folder))
-        assert ended.status == 0, ended.err
-        assert ended.err.count("training and 30 development texts") == len(CASES) + 2  # one process speaks
-        return folder
-
-    return trained
 
 
 def log_of(folder: Path, name: str, process: int = 0) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,6 +17,8 @@ from support.processes import process
 from support.serving import Here, here
 
 TOKEN = "a-token-of-mine"
+# How often each path is asked in each way: PEEPHOLE_OPENAPI_CASES=550 asks more than two thousand times in all.
+CASES = int(os.environ.get("PEEPHOLE_OPENAPI_CASES", "60"))
 AUTHORIZATION = {"Authorization": f"Bearer {TOKEN}"}
 
 
@@ -99,10 +102,6 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield made.url
 
 
-def test_answers_are_as_documented(url: str) -> None:
-    assert ask_as_documented(url, 10) > 30
-
-
 @pytest.mark.slow
-def test_answers_are_as_documented_two_thousand_times(url: str) -> None:
-    assert ask_as_documented(url, 550) > 2000
+def test_answers_are_as_documented(url: str) -> None:
+    assert ask_as_documented(url, CASES) > 3 * CASES

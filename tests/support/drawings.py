@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import itertools
+import os
 import re
 from xml.etree import ElementTree
 
@@ -71,9 +72,10 @@ class Bare(Cell):
 USERS: list[Cell] = [MinimalGatedUnit(), NoForgetGate(), Stabilised(), Wide(), Bare()]
 STATES = [("h", "s"), ("h",), ("h", "c", "m")]
 RANDOM = [RandomCell(seed, 1 + seed % 6, STATES[seed % 3]) for seed in range(6)]
+# Larger ones take seconds each: nine are of every size and every kind of state; PEEPHOLE_DRAWN_CELLS=30 asks for more.
 LARGE = [
     pytest.param(RandomCell(seed, 7 + seed % 9, STATES[seed % 3]), marks=pytest.mark.slow)
-    for seed in range(30, 60)
+    for seed in range(30, 30 + int(os.environ.get("PEEPHOLE_DRAWN_CELLS", "9")))
 ]
 ALL = [*CELLS, *USERS, *RANDOM, *LARGE]
 

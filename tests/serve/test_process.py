@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -76,6 +77,18 @@ def until_refused(server: Process) -> None:
             return
 
 
+def until_it_listens(port: int) -> None:
+    """Return once somebody takes connections."""
+    end = time.monotonic() + 120
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=60).close()
+            return
+        except ConnectionRefusedError:
+            assert time.monotonic() < end, "nobody listens"
+            time.sleep(0.02)
+
+
 def refusal(*arguments: object, **environment: str) -> tuple[int, str]:
     done = subprocess.run(
         [sys.executable, "-m", "peephole", "serve", "--port", "0", *map(str, arguments)],
@@ -133,7 +146,8 @@ def test_a_log_that_nobody_can_write_does_not_stop_the_answers(model: Path) -> N
             [sys.executable, "-m", "peephole", "serve", str(model), "--port", str(port)], stderr=full
         )
         try:
-            with httpx.Client(transport=httpx.HTTPTransport(retries=40), timeout=60) as client:
+            until_it_listens(port)
+            with httpx.Client(timeout=60) as client:
                 for _ in range(3):
                     found = client.post(f"http://127.0.0.1:{port}/predict", json={"inputs": "good"})
                     assert found.json()[0]["label"] == "positive"

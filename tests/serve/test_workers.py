@@ -59,6 +59,7 @@ def test_numbers_are_of_all_workers_whichever_is_asked(server: Process) -> None:
     assert [answers_counted(server) - before for _ in range(4)] == [12] * 4
 
 
+@pytest.mark.slow
 def test_a_killed_worker_comes_back_and_nothing_that_another_accepted_is_lost(server: Process) -> None:
     """Clients ask without a pause, each request on a connection of its own; one worker is killed while they do."""
     first, second = workers(server)
@@ -100,6 +101,7 @@ def test_a_killed_worker_comes_back_and_nothing_that_another_accepted_is_lost(se
     assert counts["answered"] <= counted <= counts["answered"] + counts["cut off"]
 
 
+@pytest.mark.slow
 def test_the_end_waits_for_what_every_worker_accepted(model: Path) -> None:
     with two_workers(model) as server:
         end_with_half_sent_bodies(server)

@@ -45,8 +45,8 @@ def _cores() -> int:
 
 
 def _marks(who: str, cell: str, case: str) -> tuple[pytest.MarkDecorator, ...]:
-    """JAX compiles for seconds: two cases show masks, directions and layers, the others are for CI."""
-    quick = who != "jax" or (case, cell) in (("ragged", "gru-before"), ("deep", "peephole-lstm"))
+    """JAX compiles for seconds: one case shows masks, the others are for CI."""
+    quick = who != "jax" or (case, cell) == ("ragged", "gru-before")
     return () if quick else (pytest.mark.slow,)
 
 

@@ -129,6 +129,7 @@ def in_process(seen: list[list[str]]) -> Any:
     return trainer
 
 
+@pytest.mark.slow
 def test_the_program(
     script: ModuleType,
     corpus: dict[str, Path],

@@ -132,6 +132,7 @@ def plain(document: dict) -> list[dict]:
     ]
 
 
+@pytest.mark.slow
 def test_a_search_from_texts_to_the_recipe_that_trains_the_best_model(request_, tmp_path) -> None:
     folder = tmp_path / "out"
     with pytest.raises(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -32,14 +34,20 @@ def _poisoned() -> Iterator[None]:
 # Length.
 
 
+@functools.cache  # five thousand steps of the reference take seconds
+def long_case(cell: Cell) -> tuple[Any, dict[str, torch.Tensor]]:
+    """Arguments of a call, and what the reference gives for them."""
+    arguments = scaled_case(cell, [5000, 4999, 3], 5, 17)
+    return arguments, results(cell, arguments, torch.float64, backend="reference")
+
+
 @pytest.mark.slow
 @DTYPES
 @pytest.mark.parametrize(
     "cell", [cells.LSTM(), cells.GRU("before"), cells.RNN(), cells.PeepholeLSTM("full")], ids=repr
 )
 def test_five_thousand_steps(cell: Cell, dtype: torch.dtype) -> None:
-    arguments = scaled_case(cell, [5000, 4999, 3], 5, 17)
-    expected = results(cell, arguments, torch.float64, backend="reference")
+    arguments, expected = long_case(cell)
     for threads, split in ((1, ""), (2, "sequences"), (2, "units")):
         with torch_threads(threads, split):
             compare(results(cell, arguments, dtype, backend="compiled"), expected, dtype, 22 * 5000)

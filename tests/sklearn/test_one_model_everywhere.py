@@ -5,6 +5,7 @@ Every way runs in a process of its own, as it would be used, and gives the proba
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 import os
@@ -59,12 +60,13 @@ print(json.dumps([{labels[str(k)]: float(value) for k, value in enumerate(row)} 
 Row = dict[str, float]
 
 
+@functools.cache
 def labelled_texts() -> tuple[list[str], list[str]]:
-    """Every tenth review of the corpus, which is sorted by label; texts that a single word decides where it is not at hand."""
+    """Every fiftieth review of the corpus, which is sorted by label; texts that a single word decides where it is not at hand."""
     path = Path(os.environ.get("PEEPHOLE_DATA", "")) / "imdb_train.csv.gz"
     if not path.is_file():
-        return labelled(2_000)
-    records = list(itertools.islice(read(path), 0, None, 10))
+        return labelled(500)
+    records = list(itertools.islice(read(path), 0, None, 50))
     return [record.text for record in records], [str(record.label) for record in records]
 
 
@@ -90,7 +92,7 @@ def test_every_way_gives_the_same_probabilities(cell: str, tmp_path: Path) -> No
         learning_rate=0.005, label_smoothing=0.0, adversarial=0.0, random_state=0,
     )  # fmt: skip
     fitted.fit(learnt, labels)
-    texts = [*learnt[::40], "", "Ärger & 怒り 🙂", "<br />not<br />bad"]
+    texts = [*learnt[::8], "", "Ärger & 怒り 🙂", "<br />not<br />bad"]
     expected = fitted.predict_proba(texts)
     assert expected.max(axis=1).std() > 0.01, "a model that says the same of every text proves nothing"
     folder = fitted.classifier_.save(tmp_path / "model")

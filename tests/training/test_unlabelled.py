@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import gzip
 from hashlib import sha1
 from pathlib import Path
 
@@ -163,10 +164,11 @@ def test_what_is_left_out_is_told(ask, tmp_path, listener) -> None:
 
 @pytest.mark.slow
 def test_imdb(data_folder, tmp_path) -> None:
-    """The unlabelled reviews name their films: none of a film that is held out gets in."""
+    """The unlabelled reviews name their films: none of a film that is held out gets in. A tenth of them shows it."""
+    sources = [tenth(data_folder / f"imdb_{name}.csv.gz", tmp_path) for name in ("train", "unlabelled")]
     request = TrainRequest(
-        sources=(data_folder / "imdb_train.csv.gz",),
-        unlabelled=(data_folder / "imdb_unlabelled.csv.gz",),
+        sources=(sources[0],),
+        unlabelled=(sources[1],),
         teachers=(tmp_path,),
         output=tmp_path / "model",
         group_column="movie",
@@ -175,4 +177,11 @@ def test_imdb(data_folder, tmp_path) -> None:
     assert not {record.group for record in parts.unlabelled} & {r.group for r in parts.development}
     facts = parts.facts
     counts = ("unlabelled", "unlabelled_of_held_out_groups", "unlabelled_repeats_dropped")
-    assert sum(facts[name] for name in counts) == 49_730  # as the description of the data says
+    assert sum(facts[name] for name in counts) == 4_973  # of 49,730, as the description of the data says
+
+
+def tenth(source: Path, folder: Path) -> Path:
+    """Write every tenth row of a table, which may be sorted by film and by label."""
+    with gzip.open(source, "rt", encoding="utf-8", newline="") as file:
+        header, *rows = csv.reader(file)
+    return write(folder / source.name.removesuffix(".gz"), tuple(header), rows[::10])

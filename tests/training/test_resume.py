@@ -256,7 +256,7 @@ def ends(context: ForkServerContext, *arguments: object, seconds: float | None =
 @pytest.mark.slow
 def test_kills_at_random_moments(corpus, tmp_path, tiny, forked) -> None:
     """Kills come by turns before some change of files, and after a random time: from the first text to the last file."""
-    recipe = tiny.to_json()
+    recipe = dataclasses.replace(tiny, epochs=2).to_json()
     assert ends(forked, str(corpus), str(tmp_path / "first"), recipe, False)
     began = time.monotonic()
     assert ends(forked, str(corpus), str(tmp_path / "whole"), recipe, False)

@@ -42,12 +42,4 @@ def launch(
     sizes = {"BN": driver.rows, "BH": driver.units, "num_warps": driver.warps, "num_stages": driver.stages}
     if driver.name == "tiled":
         sizes["BK"] = driver.depth
-    found[0][(tiles,)](
-        *arguments,
-        shape.batch,
-        shape.sizes.steps,
-        hidden,
-        **sizes,
-        num_warps=driver.warps,
-        num_stages=driver.stages,
-    )
+    found[0][(tiles,)](*arguments, shape.batch, shape.sizes.steps, hidden, **sizes)

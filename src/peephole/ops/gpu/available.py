@@ -33,7 +33,7 @@ def version() -> str | None:
 def unavailable() -> str | None:
     """Why no kernel of Triton can run here, or None."""
     if version() is None:
-        return "Triton is not installed: pip install triton"
+        return 'Triton is not installed: pip install "peephole[triton]"'
     if is_interpreted():
         return None
     if not _has_gpu():

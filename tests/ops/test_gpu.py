@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from peephole import cells
+from peephole import cells, nn
 from peephole.equations import Cell
 from peephole.ops import choose_backend, run
 from peephole.ops.gpu import backend, rule
@@ -13,6 +13,7 @@ from peephole.ops.gpu.form import Form
 from support.agreement import close_in_norm, results, same_bits, scaled_case
 from support.cases import CELLS
 from support.hard_cells import Chain, Remembers, Shared, Unused
+from support.tolerances import FLOAT64
 
 # More sequences than a tile has rows, more units than a tile has, and depths that do not end with one.
 LENGTHS = [3, 0, 2, 1, *[1] * 13, 0]
@@ -143,3 +144,23 @@ def test_the_rule_is_what_the_page_says(monkeypatch: pytest.MonkeyPatch) -> None
 def test_it_is_asked_for_by_name_on_a_cpu() -> None:
     assert choose_backend(cells.LSTM()).name != "triton"
     assert choose_backend(cells.LSTM(), backend="triton").name == "triton"
+
+
+def test_layers_pass_their_backend_on() -> None:
+    torch.manual_seed(0)
+    layer = nn.PeepholeLSTM(3, 4, num_layers=2, bidirectional=True, backend="triton", dtype=torch.float64)
+    packed = torch.nn.utils.rnn.pack_sequence([torch.randn(n, 3, dtype=torch.float64) for n in (3, 2, 1)])
+    found, (h, c) = layer(packed)
+    layer.backend = "reference"
+    expected, (h_expected, c_expected) = layer(packed)
+    for one, other in ((found.data, expected.data), (h, h_expected), (c, c_expected)):
+        torch.testing.assert_close(one, other, **FLOAT64)
+
+
+def test_autocast_is_obeyed() -> None:
+    layer = nn.GRU(3, 4, reset="before", backend="triton")
+    with torch.autocast("cpu", torch.bfloat16):
+        output, _ = layer(torch.randn(2, 3, 3))
+    output.float().sum().backward()
+    assert layer.weight_ih_l0.grad is not None
+    assert layer.weight_ih_l0.grad.dtype == torch.float32

@@ -25,6 +25,7 @@ EXTRAS = {
     "onnx": ("onnx",),
     "sklearn": ("torch", "scikit-learn"),
     "tune": ("torch", "optuna"),
+    "triton": ("torch", "triton"),
     "bench": ("torch", "onnx", "onnxruntime", "jax"),
 }
 

@@ -1,9 +1,11 @@
-"""Scoring many texts: one worker, two, and a Ray cluster; and what is left when workers, nodes and drivers are lost.
+"""Scoring many texts: one worker, two, and Ray; and what is left when workers, nodes and drivers are lost.
 
     python benchmarks/scoring_scale.py FILE --texts 100000 --json benchmarks/results/scoring_scale.json
 
 The texts are those of FILE, again and again, each with a number. The engines take turns, `--rounds` times, each job in a process
-of its own. Besides whole jobs, the rate between the first part and the last is given: what a long job is like, without its start.
+of its own: one worker; two; two actors of a cluster that is started and ended for the job; two of a cluster that is there already
+and has had a small job before. Besides whole jobs, the rate between the first part and the last is given: what a long job is
+like, without its start.
 
 Then a cluster of a head and two nodes on this machine scores the same texts while an actor is killed and a node removed; and a
 driver is killed and its job started again. Both outputs are compared with that of one process, row by row.
@@ -12,6 +14,7 @@ driver is killed and its job started again. Both outputs are compared with that 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import csv
 import itertools
 import json
@@ -21,6 +24,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Generator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -31,7 +35,8 @@ from peephole.scoring.progress import Report
 from peephole.scoring.summary import Summary
 from peephole.studies.bench.machine import command_line, machine, today, versions
 
-ENGINES = {"one": ("local", 1), "two": ("local", 2), "ray": ("ray", 2)}
+ENGINES = {"one": ("local", 1), "two": ("local", 2), "ray": ("ray", 2), "running_cluster": ("ray", 2)}
+WARM_UP = 200  # texts of the job that a running cluster has had before
 
 
 def make_texts(source: Path, path: Path, count: int) -> None:
@@ -72,6 +77,7 @@ def run_job(arguments: argparse.Namespace) -> None:
         arguments.output,
         model=arguments.model,
         engine=engine,
+        address=arguments.address,
         workers=workers,
         part_rows=arguments.part_rows,
     )
@@ -87,11 +93,47 @@ def job(name: str, table: Path, output: Path, part_rows: int, *more: str, model:
     words = [sys.executable, __file__, str(table), "--job", name, "--output", str(output)]
     words += ["--part-rows", str(part_rows), *(["--model", model] if model else []), *more]
     done = subprocess.run(words, stdout=subprocess.PIPE, check=False)
-    if done.returncode == -9 and more:
+    if done.returncode == -9 and "--kill-at" in more:
         return None
     if done.returncode:
         raise SystemExit(done.returncode)
     return json.loads(done.stdout)
+
+
+@contextlib.contextmanager
+def running_cluster() -> Generator[str, None, None]:
+    """Start a cluster of this machine in a process of its own; yield its address."""
+    words = [sys.executable, __file__, "--cluster"]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdin is not None
+        yield process.stdout.readline().strip()
+        process.stdin.close()
+
+
+def serve_cluster() -> None:
+    """Be a cluster with two processors until standard input ends: what the process of `running_cluster` does."""
+    os.environ.update({"RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0"})
+    from ray.cluster_utils import Cluster
+
+    head = {"num_cpus": 2, "object_store_memory": 1 << 28, "include_dashboard": False}
+    cluster = Cluster(initialize_head=True, head_node_args=head)
+    print(cluster.address, flush=True)
+    sys.stdin.read()
+    cluster.shutdown()
+
+
+def turn(name: str, table: Path, output: Path, part_rows: int, model: str | None) -> dict[str, Any]:
+    """One job of an engine; what it needs is there already, and not counted."""
+    if name != "running_cluster":
+        return job(name, table, output, part_rows, model=model)
+    small = table.with_name("small.csv")
+    if not small.exists():
+        make_texts(table, small, WARM_UP)
+    with running_cluster() as address:
+        before = output.with_name(f"before-{output.name}")
+        job(name, small, before, part_rows, "--address", address, model=model)
+        return job(name, table, output, part_rows, "--address", address, model=model)
 
 
 def rates(table: Path, folder: Path, part_rows: int, rounds: int, model: str | None) -> dict[str, Any]:
@@ -99,7 +141,7 @@ def rates(table: Path, folder: Path, part_rows: int, rounds: int, model: str | N
     runs: dict[str, list[dict[str, Any]]] = {name: [] for name in ENGINES}
     for number in range(rounds):
         for name in ENGINES:
-            runs[name].append(job(name, table, folder / f"{name}-{number}.parquet", part_rows, model=model))
+            runs[name].append(turn(name, table, folder / f"{name}-{number}.parquet", part_rows, model))
             sys.stderr.write(f"{name}: {runs[name][-1]['seconds']:.1f} s\n")
     found: dict[str, Any] = {"rounds": rounds}
     for name, many in runs.items():
@@ -118,10 +160,11 @@ def rates(table: Path, folder: Path, part_rows: int, rounds: int, model: str | N
         "whole": found["one"]["seconds"] / found["two"]["seconds"],
         "steady": steady["two"] / steady["one"],
     }
-    found["ray_overhead"] = {
-        "whole": found["ray"]["seconds"] / found["two"]["seconds"] - 1,
-        "steady": steady["two"] / steady["ray"] - 1,
-    }
+    for name in ("ray", "running_cluster"):
+        found[f"{name}_overhead"] = {
+            "whole": found[name]["seconds"] / found["two"]["seconds"] - 1,
+            "steady": steady["two"] / steady[name] - 1,
+        }
     return found
 
 
@@ -206,7 +249,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("file", type=Path, help="texts, in any format that peephole reads")
+    parser.add_argument("file", type=Path, nargs="?", help="texts, in any format that peephole reads")
     parser.add_argument("--texts", type=int, default=100_000)
     parser.add_argument("--part-rows", type=int, default=5_000)
     parser.add_argument("--rounds", type=int, default=3)
@@ -215,7 +258,14 @@ def main() -> None:
     parser.add_argument("--job", choices=list(ENGINES), help=argparse.SUPPRESS)
     parser.add_argument("--output", help=argparse.SUPPRESS)
     parser.add_argument("--kill-at", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--address", help=argparse.SUPPRESS)
+    parser.add_argument("--cluster", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    if arguments.cluster:
+        serve_cluster()
+        return
+    if arguments.file is None:
+        parser.error("FILE is needed")
     if arguments.job is not None:
         run_job(arguments)
         return
@@ -237,6 +287,11 @@ def main() -> None:
         }
         document["rates"] = rates(table, folder, size, arguments.rounds, model)
         plain = folder / "one-0.parquet"
+        document["rates"]["all_equal_to_one_process"] = all(
+            same(plain, folder / f"{name}-{number}.parquet", count)
+            for name in ENGINES
+            for number in range(arguments.rounds)
+        )
         document["lost"] = lose_things(table, folder, size, parts, model)
         document["lost"]["equal_to_one_process"] = same(plain, folder / "lost.parquet", count)
         halfway = max(parts // 2, 1)

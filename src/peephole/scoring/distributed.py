@@ -7,6 +7,7 @@ died goes to the next one that is free, and another actor is asked for in its pl
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 from collections import Counter
 from collections.abc import Generator, Iterator
@@ -51,25 +52,16 @@ def score_on_ray(
         BackendUnavailable: the parts are written to a disk that this machine does not see.
     """
     ray = require("ray", extra="ray", purpose="scoring on a Ray cluster")
-    pool = _Actors(ray, setup, workers, classifier)
     store = store_of(setup.folder)
-    waiting: list[Task] = []
     deaths: Counter[int] = Counter()
+    pool = _Actors(ray, setup, workers, classifier)
     try:
-        while True:
-            while pool.free:
-                task = waiting.pop(0) if waiting else next(tasks, None)
-                if task is None:
-                    break
-                pool.give(task)
-            if not pool.busy:
-                if not waiting:
-                    task = next(tasks, None)
-                    if task is None:
-                        return
-                    waiting.append(task)
-                pool.wait()
-                continue
+        waiting = list(itertools.islice(tasks, 1))
+        while waiting or pool.busy:
+            while waiting and pool.free:
+                pool.give(waiting.pop(0))
+                if not waiting:  # read one ahead, so that an actor that gets free need not wait for it
+                    waiting += itertools.islice(tasks, 1)
             for task, receipt in pool.wait():
                 if receipt is None:
                     deaths[task.part] += 1
@@ -82,17 +74,20 @@ def score_on_ray(
         pool.close()
 
 
-class Actor(Worker):
+class Actor:
     """A worker in a process that Ray started, with ``OMP_NUM_THREADS`` set to what the actor has been given.
 
-    Args:
-        setup: as `Worker` takes it.
-        classifier: likewise.
+    It is made without arguments: the process starts while the driver still prepares what it is to be sent.
     """
 
-    def __init__(self, setup: Setup, classifier: Classifier) -> None:
+    def prepare(self, setup: Setup, classifier: Classifier) -> None:
+        """Take what `Worker` takes, once, before the first part."""
         os.environ.update(share_the_machine(setup.threads))  # before the tokenizer starts threads
-        super().__init__(setup, classifier)
+        self._worker = Worker(setup, classifier)
+
+    def score(self, task: Task) -> Receipt:
+        """Make a part."""
+        return self._worker.score(task)
 
 
 class _Actors:
@@ -107,15 +102,16 @@ class _Actors:
 
     def __init__(self, ray: Any, setup: Setup, count: int, classifier: Classifier) -> None:
         self._ray = ray
-        self._model = ray.put(classifier)
         self._setup = setup
         self._kind = ray.remote(num_cpus=setup.threads, max_restarts=0)(Actor)
         self.free: list[Any] = []
         self.busy: dict[Any, tuple[Any, Task]] = {}
         self._coming: dict[Any, Any] = {}
         self._failures = 0
-        for _ in range(count):
-            self._ask()
+        actors = [self._kind.remote() for _ in range(count)]
+        self._model = ray.put(classifier)
+        for actor in actors:
+            self._prepare(actor)
 
     def give(self, task: Task) -> None:
         """Let a free actor make a part."""
@@ -134,7 +130,7 @@ class _Actors:
             try:
                 receipt = cast("Receipt", self._get(reference))
             except self._ray.exceptions.RayActorError:
-                self._ask()
+                self._prepare(self._kind.remote())
                 found.append((task, None))
             else:
                 self.free.append(actor)
@@ -146,9 +142,8 @@ class _Actors:
         for actor in [*self.free, *(actor for actor, _ in self.busy.values()), *self._coming.values()]:
             self._ray.kill(actor)
 
-    def _ask(self) -> None:
-        actor = self._kind.remote(self._setup, self._model)
-        self._coming[actor.ready.remote()] = actor
+    def _prepare(self, actor: Any) -> None:
+        self._coming[actor.prepare.remote(self._setup, self._model)] = actor
 
     def _arrive(self, reference: Any) -> None:
         actor = self._coming.pop(reference)
@@ -161,7 +156,7 @@ class _Actors:
                     f"predict: actors ended {self._failures} times before they were ready: {str(error).strip()}",
                     hint="the cluster's machines need the same Python and the same peephole as this one",
                 ) from error
-            self._ask()
+            self._prepare(self._kind.remote())
         else:
             self._failures = 0
             self.free.append(actor)

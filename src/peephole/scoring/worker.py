@@ -49,9 +49,6 @@ class Worker:
         self.classifier = load(setup.model) if classifier is None else classifier
         self._store = store_of(setup.folder)
 
-    def ready(self) -> None:
-        """Say nothing; an actor that answers is there."""
-
     def score(self, task: Task) -> Receipt:
         """Make a part: its file, then the list of what could not be scored, then the receipt."""
         from peephole.ops import limit_threads

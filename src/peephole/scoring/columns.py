@@ -101,7 +101,7 @@ def look_at(files: Sequence[InputFile], reading: Reading) -> tuple[dict[str, Any
 
 def _differences(name: str, own: Mapping[str, Any], all_of_them: Mapping[str, Any]) -> list[str]:
     absent = [column for column in all_of_them if column not in own]
-    other = [column for column in own if own[column] != all_of_them[column]]
+    other = [column for column in own if not _alike(own[column], all_of_them[column])]
     notes = (
         [f"{name}: no column {listed(absent)}, which other files have; it is empty there"] if absent else []
     )
@@ -111,6 +111,11 @@ def _differences(name: str, own: Mapping[str, Any], all_of_them: Mapping[str, An
             f"{name}: columns of another type than in other files are written in one that fits all: {types}"
         )
     return notes
+
+
+def _alike(own: Any, chosen: Any) -> bool:
+    """Whether a column is written as it is: text is text, with a type in Arrow or without."""
+    return own == chosen or (chosen is None and str(own) in ("string", "large_string", "string_view"))
 
 
 def _head(file: InputFile, reading: Reading) -> Head:

@@ -84,6 +84,7 @@ def _stored(source: str, format: str | None) -> list[InputFile]:
         return [_file(store, source, format)]
     matched = store.glob(source) if any(mark in source for mark in "*?[") else []
     if not matched:
+        store.check(source)
         near = "" if is_address(source) else nearest_path(source)
         raise Unreadable(printable(source), f"no such file or folder{near}", "not found")
     return [_file(store, path, format) for path in matched if not store.is_folder(path)]

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
+import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import fsspec
 import pytest
+from fsspec.implementations.memory import MemoryFile
 
-from peephole.errors import MissingExtra, OptionError
+from peephole.errors import BackendUnavailable, MissingExtra, OptionError
 from peephole.scoring import ScoreRequest, score
+from peephole.scoring.clients import _client, answering
 from peephole.scoring.storage import store_of
 from support.scored import read_back, write_half
 
@@ -74,15 +79,82 @@ def test_file_addresses_are_files(table: Path, model: str, tmp_path: Path) -> No
     assert [row["id"] for row in read_back(out)] == [str(number) for number in range(1000)]
 
 
+def test_a_store_that_stops_answering_ends_the_job_which_goes_on(
+    memory: fsspec.AbstractFileSystem, model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = 20_000
+    lines = ["id,text,filler\n", *(f"{number},film {number},{'x' * 200}\n" for number in range(rows))]
+    memory.pipe("/in.csv", "".join(lines).encode())
+    request = ScoreRequest(("memory://in.csv",), str(tmp_path / "out.parquet"), model=model, workers=1)
+    usual = MemoryFile.read
+
+    def lost(self: MemoryFile, size: int = -1) -> bytes:
+        if self.tell() > 2_500_000:
+            raise ConnectionResetError("the line is dead")
+        return usual(self, size)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MemoryFile, "read", lost)
+        with pytest.raises(
+            BackendUnavailable, match=r"memory://in.csv: the store does not do what .*: the line is dead"
+        ):
+            score(dataclasses.replace(request, part_rows=2_000))
+    done = score(request)
+    assert 0 < done.earlier_rows < rows
+    assert (done.rows, done.rejected) == (rows, {})
+    assert [row["id"] for row in read_back(tmp_path / "out.parquet")] == [str(n) for n in range(rows)]
+
+
+@pytest.mark.parametrize(
+    ("error", "rule"),
+    [
+        (OSError("AWS Error ACCESS_DENIED during HeadObject: no"), "refuses access: AWS Error ACCESS_DENIED"),
+        (PermissionError("Forbidden"), "refuses access: Forbidden"),
+        (OSError("AWS Error NO_SUCH_BUCKET during ListObjects"), "there is no bucket 'b' in this store"),
+        (OSError("curlCode: 7, Could not connect"), "does not do what is asked: curlCode: 7"),
+        (RuntimeError("word " * 200), "does not do what is asked: word word"),
+    ],
+    ids=["denied", "forbidden", "bucket", "network", "long"],
+)
+def test_what_stores_say_is_told_in_plain_words(error: Exception, rule: str) -> None:
+    with pytest.raises(BackendUnavailable) as raised, answering("s3://b/a.csv"):
+        raise error
+    assert str(raised.value).startswith("s3://b/a.csv: ")
+    assert rule in str(raised.value)
+    assert "\nhint: " in str(raised.value)
+    assert len(str(raised.value)) < 600
+    with pytest.raises(FileNotFoundError), answering("s3://b/a.csv"):
+        raise FileNotFoundError
+
+
+def test_a_package_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded = sys.modules["fsspec.registry"]._registry
+    monkeypatch.delitem(loaded, "hf", raising=False)
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    for address, package in (("hf://datasets/a/b.csv", "huggingface_hub"), ("abfs://a/a.csv", "adlfs")):
+        if package == "adlfs" and find_spec(package) is not None:
+            continue
+        _client.cache_clear()
+        with pytest.raises(MissingExtra, match=rf"{address[:3]}\S*:// needs a package .*{package}"):
+            store_of(address)
+
+
+def test_a_client_that_pyarrow_lacks_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    import pyarrow.fs
+
+    class Without:
+        @staticmethod
+        def from_uri(address: str) -> object:
+            raise NotImplementedError(f"Got {address} but Arrow compiled without it")
+
+    monkeypatch.setattr(pyarrow.fs, "FileSystem", Without)
+    _client.cache_clear()
+    with pytest.raises(
+        MissingExtra, match=r"s3:// needs a package that is not installed(.|\n)*pip install s3fs"
+    ):
+        store_of("s3://bucket/a.csv")
+
+
 def test_a_store_that_nobody_knows_is_named(table: Path) -> None:
     with pytest.raises(OptionError, match="nowhere://: no store is known by that name"):
         score(ScoreRequest(("nowhere://a.csv",), "out.csv"))
-    if not _installed("adlfs"):
-        with pytest.raises(MissingExtra, match=r"abfs:// needs a package that is not installed: .*adlfs"):
-            score(ScoreRequest(("abfs://a/a.csv",), "out.csv"))
-
-
-def _installed(name: str) -> bool:
-    from importlib.util import find_spec
-
-    return find_spec(name) is not None

@@ -14,6 +14,7 @@ from typing import Any, cast
 from peephole.errors import BackendUnavailable, MissingExtra, OptionError, PeepholeError, require
 
 _ARROW = ("s3", "gs", "gcs", "hdfs", "viewfs")
+_BUCKETS = ("s3", "gs", "gcs")
 _PACKAGES = {"s3": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "hf": "huggingface_hub"}
 _PATIENCE = 20  # seconds that Google's client tries again; its own 15 minutes look like a program that hangs
 
@@ -124,4 +125,18 @@ def _by_arrow(scheme: str, place: str) -> Any:
         raise OptionError(
             f"{scheme}://{place}: no name of a bucket or host: {str(error).partition(chr(10))[0]}"
         ) from error
-    return arrow.ArrowFSWrapper(made)
+    return (_with_whole_names(arrow.ArrowFSWrapper) if scheme in _BUCKETS else arrow.ArrowFSWrapper)(made)
+
+
+@functools.cache
+def _with_whole_names(wrapper: type[Any]) -> type[Any]:
+    """Return a wrapper that takes names as they are: fsspec's ends them where an address of the web has its query."""
+
+    class WholeNames(wrapper):
+        @classmethod
+        def _strip_protocol(cls, path: Any) -> Any:
+            if isinstance(path, list):
+                return [cls._strip_protocol(one) for one in cast("list[str]", path)]
+            return str(path).rpartition("://")[2].rstrip("/")
+
+    return WholeNames

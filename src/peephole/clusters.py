@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import socket
+import traceback
 from collections.abc import Generator
 from typing import Any
 
@@ -55,6 +56,11 @@ def cluster(
                 )
         except (OSError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
             first = str(error).partition("\n")[0]
+            if "InvalidAuthToken" in "".join(traceback.format_exception(error)):
+                raise BackendUnavailable(
+                    f"{where}: the Ray cluster at {address} asks for a token, and this process has none, or another",
+                    hint="set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH as the cluster has it",
+                ) from error
             raise BackendUnavailable(
                 f"{where}: no Ray cluster answers at {address or 'this machine'}: {first}",
                 hint="ray start --head starts one; leave --address out for a cluster of this machine alone",

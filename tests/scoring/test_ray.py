@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from peephole.clusters import cluster
 from peephole.errors import BackendUnavailable
 from peephole.scoring import Listener, ScoreRequest, score
 from peephole.scoring.progress import Report
@@ -120,6 +121,37 @@ def test_the_driver_is_killed_and_only_the_rest_is_scored(
     assert [row["id"] for row in read_back(out)] == [str(number) for number in range(TEXTS)]
 
 
+class Peaks(Listener):
+    """Notes the most memory that each actor has held, when a part is made."""
+
+    def __init__(self) -> None:
+        self.kib: dict[int, int] = {}
+
+    def report(self, report: Report) -> None:
+        for actor in ray_actors(os.getpid()):
+            status = Path(f"/proc/{actor}/status").read_text()
+            self.kib[actor] = int(status.partition("VmHWM:")[2].split()[0])
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_memory_of_actors_stays_where_it_is_while_the_input_grows_tenfold(model: str, tmp_path: Path) -> None:
+    peaks: dict[int, int] = {}
+    with cluster(None, processors=2, store=1 << 27, where="test"):
+        for rows in (3_000, 30_000):
+            source = tmp_path / f"{rows}.csv"
+            with source.open("w") as file:
+                file.write("id,text,filler\n")
+                file.writelines(f"{number},a good film {number},{'x' * 1000}\n" for number in range(rows))
+            heard, out = Peaks(), str(tmp_path / f"{rows}.parquet")
+            request = ScoreRequest((str(source),), out, model=model, engine="ray", workers=2, part_rows=500)
+            assert score(request, heard).rows == rows
+            assert len(heard.kib) == 2
+            peaks[rows] = max(heard.kib.values())
+    assert (
+        peaks[40_000] - peaks[4_000] < 10 << 10
+    )  # KiB; the rows that were added are 18 MiB for each of the two
+
+
 def test_a_cluster_that_is_not_there_is_named(texts: Path, tmp_path: Path) -> None:
     with pytest.raises(
         BackendUnavailable, match=r"no Ray cluster answers at 127.0.0.1:1(.|\n)*ray start --head"
@@ -129,3 +161,18 @@ def test_a_cluster_that_is_not_there_is_named(texts: Path, tmp_path: Path) -> No
                 (str(texts),), str(tmp_path / "o.csv"), engine="ray", address="127.0.0.1:1", workers=1
             )
         )
+
+
+def test_a_cluster_that_asks_for_a_token_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*arguments: object, **named: object) -> None:
+        try:
+            raise RuntimeError("RPC error: InvalidAuthToken: Authentication token is missing or incorrect")
+        except RuntimeError as error:
+            raise ConnectionError("Failed to connect to Ray cluster at somewhere") from error
+
+    monkeypatch.setattr(ray, "init", refuse)
+    with (
+        pytest.raises(BackendUnavailable, match=r"at auto asks for a token(.|\n)*RAY_AUTH_TOKEN"),
+        cluster("auto", processors=None, store=1 << 27, where="predict"),
+    ):
+        pass

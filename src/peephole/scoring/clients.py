@@ -97,7 +97,7 @@ def _client(scheme: str, place: str) -> Any:
             return _by_arrow(scheme, place)
         package = _PACKAGES.get(scheme)
         raise MissingExtra(
-            f"{scheme}:// needs a package that is not installed: {error}",
+            f"{scheme}:// needs a package that is not installed: {package or error}",
             hint=f"pip install {package}" if package else None,
         ) from error
     except ValueError as error:

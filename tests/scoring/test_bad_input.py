@@ -44,7 +44,8 @@ def test_a_truncated_gzip_is_scored_as_far_as_it_goes(engine: str, model: str, t
     assert 1000 < whole < 5000
     assert found == [f"film {number}" for number in range(whole)] + ["the end"]
     (bad,) = rejected(tmp_path / "out.jsonl")
-    assert (bad["file"], bad["row"], bad["reason"], bad["rest"]) == (str(first), None, "truncated gzip", True)
+    assert (bad["file"], bad["reason"], bad["rest"]) == (str(first), "truncated gzip", True)
+    assert (bad["row"], bad["place"]) == (whole + 1, f"{first}, from row {whole + 1} on")
     assert done.broken == [str(first)]
 
 
@@ -110,6 +111,23 @@ def test_files_whose_columns_differ(engine: str, model: str, tmp_path: Path) -> 
     (found,) = rejected(out)
     assert (found["file"], found["reason"]) == (str(tmp_path / "c.csv"), "missing column")
     assert done.broken == [str(tmp_path / "c.csv")]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_parquet_file_that_is_damaged_in_the_middle(engine: str, model: str, tmp_path: Path) -> None:
+    source, out = tmp_path / "a.parquet", tmp_path / "out.parquet"
+    texts = pa.table({"text": [f"film {number}" for number in range(1000)]})
+    pyarrow.parquet.write_table(texts, source, row_group_size=100, compression="none", use_dictionary=False)
+    group = pyarrow.parquet.read_metadata(source).row_group(7).column(0)
+    octets = bytearray(source.read_bytes())
+    start = group.data_page_offset + 40
+    octets[start : start + 400] = b"\xff" * 400
+    source.write_bytes(octets)
+    done = job([source], out, model, engine)
+    assert texts_of(out) == [f"film {number}" for number in range(700)]
+    (bad,) = rejected(out)
+    assert (bad["row"], bad["place"], bad["rest"]) == (701, f"{source}, from row 701 on", True)
+    assert (bad["reason"], done.broken) == ("damaged Parquet", [str(source)])
 
 
 def test_types_that_differ_between_files_become_one(model: str, tmp_path: Path) -> None:

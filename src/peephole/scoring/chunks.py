@@ -28,7 +28,7 @@ Kept: TypeAlias = "dict[str, list[object]]"
 
 _CHARACTERS = 1 << 24  # of a chunk, at most about
 _BATCH = 1024  # rows of Parquet decoded at a time
-_NUMBER = re.compile(r"(?:^|, )(?:row|line) (\d+)")
+_NUMBER = re.compile(r"(?:^|, )(row|line) (\d+)")
 
 
 class Reading(NamedTuple):
@@ -52,7 +52,8 @@ class Reject(NamedTuple):
 
     Args:
         file: as it was given.
-        row: its number, from 1: of the row in a table, of the line in JSONL and plain lines; None: not one row's fault.
+        row: its number, from 1: of the row in a table, of the line in JSONL and plain lines; of the first that is lost, where the
+            rest of a file is; None: the whole file.
         place: where exactly.
         reason: the kind of problem in two words.
         rule: what is wrong, with names and values.
@@ -178,33 +179,44 @@ class _Stored:
         """Yield the chunks of a Parquet file."""
         pyarrow = require("pyarrow", extra="parquet", purpose="reading Parquet files")
         file, name, before = self.file, self.file.name, 0
-        with open_bytes(file.path, name, self._open) as stream, parquet_file(stream, name) as parquet:
-            columns: list[str] = list(parquet.schema_arrow.names)
-            layout, problems = find_columns(name, columns, reading.request())
-            if layout is None:
-                yield Chunk(rejects=[_rejected(problem, name) for problem in problems])
-                return
-            batches: list[Any] = []
-            rows = octets = 0
-            for batch in parquet.iter_batches(batch_size=min(_BATCH, size)):
-                if batches and (rows + batch.num_rows > size or octets > _CHARACTERS):
-                    yield ArrowChunk(pyarrow.Table.from_batches(batches), name, layout, before)
-                    batches, before, rows, octets = [], before + rows, 0, 0
-                batches.append(batch)
-                rows += batch.num_rows
-                octets += batch.nbytes
-            if batches:
-                yield ArrowChunk(pyarrow.Table.from_batches(batches), name, layout, before)
-        if not before + rows:
+        batches: list[Any] = []
+        rows = octets = 0
+        layout: Layout | None = None
+        columns: list[str] = []
+        broken: Problem | None = None
+        try:
+            with open_bytes(file.path, name, self._open) as stream, parquet_file(stream, name) as parquet:
+                columns = list(parquet.schema_arrow.names)
+                layout, problems = find_columns(name, columns, reading.request())
+                if layout is None:
+                    yield Chunk(rejects=[_rejected(problem, name) for problem in problems])
+                    return
+                for batch in _batches(parquet, min(_BATCH, size)):
+                    while batch.num_rows:
+                        batches.append(batch.slice(0, size - rows))
+                        batch = batch.slice(size - rows)
+                        rows += batches[-1].num_rows
+                        octets += batches[-1].nbytes
+                        if rows >= size or octets > _CHARACTERS:
+                            yield ArrowChunk(pyarrow.Table.from_batches(batches), name, layout, before)
+                            batches, before, rows, octets = [], before + rows, 0, 0
+        except Unreadable as error:
+            broken = error.problem
+        if batches and layout is not None:
+            yield ArrowChunk(pyarrow.Table.from_batches(batches), name, layout, before)
+        if broken is not None:
+            yield Chunk(rejects=[_rest(broken, name, f"row {before + rows}" if before + rows else "")])
+        elif not before + rows:
             raise Unreadable(name, f"no rows, only the columns {listed(columns)}", "empty file")
 
     def rows(self, reading: Reading, size: int) -> Generator[AnyChunk, None, None]:
         """Yield the chunks of any other file."""
         request, name = reading.request(), self.file.name
-        examiner, chunk, characters = _examiner(request), Chunk(), 0
+        examiner, chunk, characters, last = _examiner(request), Chunk(), 0, ""
         with closing(self.items(request)) as items:
             try:
                 for item in items:
+                    last = item.place
                     cells = _examine(item, name, examiner, chunk)
                     chunk.rows += 1
                     if cells is not None:
@@ -214,7 +226,7 @@ class _Stored:
                         yield chunk
                         chunk, characters = Chunk(), 0
             except Unreadable as error:
-                chunk.rejects.append(_rejected(error.problem, name))
+                chunk.rejects.append(_rest(error.problem, name, last))
         if chunk.rows or chunk.rejects:
             yield chunk
 
@@ -235,6 +247,12 @@ class _Stored:
     def _open(self, path: str) -> Any:
         self._raw = store_of(path).open(path)
         return self._raw
+
+
+def _batches(parquet: Any, size: int) -> Iterator[Any]:
+    """Yield the rows of a Parquet file, one row group after the other: what is damaged in one costs none before it."""
+    for group in range(parquet.num_row_groups):
+        yield from parquet.iter_batches(batch_size=size, row_groups=[group])
 
 
 def first_items(file: InputFile, reading: Reading, count: int) -> list[Item]:
@@ -282,7 +300,15 @@ def _append(kept: Kept, cells: Mapping[str, object], before: int) -> None:
 
 
 def _rejected(problem: Problem, name: str) -> Reject:
-    within = problem.place.removeprefix(name).removeprefix(", ")
-    number = _NUMBER.search(within)
-    row = int(number[1]) if number and problem.skippable else None
+    number = _NUMBER.search(problem.place.removeprefix(name).removeprefix(", "))
+    row = int(number[2]) if number and problem.skippable else None
     return Reject(name, row, problem.place, problem.reason, problem.rule, not problem.skippable)
+
+
+def _rest(problem: Problem, name: str, last: str) -> Reject:
+    """Return what is wrong with the rest of a file whose last row, at the place `last`, could still be read."""
+    number = _NUMBER.search(last.removeprefix(name).removeprefix(", "))
+    if number is None or problem.skippable:
+        return _rejected(problem, name)
+    row = int(number[2]) + 1
+    return Reject(name, row, f"{name}, from {number[1]} {row} on", problem.reason, problem.rule, True)

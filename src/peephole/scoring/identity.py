@@ -13,7 +13,7 @@ from peephole.scoring.inputs import InputFile
 from peephole.scoring.request import ScoreRequest
 from peephole.scoring.task import Setup
 
-LAYOUT = 1  # of the folder of parts
+LAYOUT = 2  # of the folder of parts, and of how files are cut into them
 _SHOWN = 8
 
 

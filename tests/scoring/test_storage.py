@@ -11,10 +11,11 @@ import fsspec
 import pytest
 from fsspec.implementations.memory import MemoryFile
 
-from peephole.errors import BackendUnavailable, MissingExtra, OptionError
+from peephole.errors import BackendUnavailable, DataError, MissingExtra, OptionError
 from peephole.scoring import ScoreRequest, score
 from peephole.scoring.clients import _client, answering
 from peephole.scoring.storage import store_of
+from support.fake_hub import fake_hub
 from support.scored import read_back, write_half
 
 
@@ -125,6 +126,34 @@ def test_what_stores_say_is_told_in_plain_words(error: Exception, rule: str) -> 
     assert len(str(raised.value)) < 600
     with pytest.raises(FileNotFoundError), answering("s3://b/a.csv"):
         raise FileNotFoundError
+
+
+def test_a_table_of_the_hub(model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    library = pytest.importorskip("huggingface_hub", reason="needs the extra 'hub'")
+    constants = pytest.importorskip("huggingface_hub.constants")
+    lines = [f"{number},film {number}\n" for number in range(500)]
+    out = tmp_path / "out.csv"
+    with fake_hub() as server:
+        monkeypatch.setattr(constants, "ENDPOINT", server.url)
+        address = server.url + "/{repo_id}/resolve/{revision}/{filename}"
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", address)
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+        monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "no-token"))
+        library.HfFileSystem.clear_instance_cache()
+        _client.cache_clear()
+        server.put("ada/texts", {"a.csv": "".join(["id,text\n", *lines]).encode(), "b.txt": b"no table"})
+        for source in ("hf://ada/texts/a.csv", "hf://ada/texts/*.csv"):
+            done = score(ScoreRequest((source,), str(out), model=model, workers=1, restart=True))
+            assert done.rows == 500
+        assert [row["id"] for row in read_back(out)] == [str(number) for number in range(500)]
+        mark = store_of("hf://ada/texts/a.csv").stat("hf://ada/texts/a.csv")
+        assert mark is not None
+        assert mark.mark
+        with pytest.raises(DataError, match=r"hf://ada/texts/c.csv: no such file"):
+            score(ScoreRequest(("hf://ada/texts/c.csv",), str(out), model=model, workers=1))
+        getattr(library, "close_session", lambda: None)()  # since 1.0
+    library.HfFileSystem.clear_instance_cache()
+    _client.cache_clear()
 
 
 def test_a_package_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -65,6 +66,10 @@ class FakeHub:
 class _Answer(Exception):
     def __init__(self, status: int, body: Any = None, **headers: str) -> None:
         self.status, self.body, self.headers = status, body, headers
+
+
+def _entry(path: str, data: bytes) -> dict[str, Any]:
+    return {"type": "file", "path": path, "size": len(data), "oid": hashlib.sha1(data).hexdigest()}
 
 
 def _handler(hub: FakeHub) -> type[BaseHTTPRequestHandler]:
@@ -175,6 +180,10 @@ def _handler(hub: FakeHub) -> type[BaseHTTPRequestHandler]:
                 raise _Answer(
                     200, {"files": [{"path": p, "uploadMode": m, "shouldIgnore": False} for m, p in modes]}
                 )
+            if rest[:1] == ["tree"]:
+                folder = "".join(f"{part}/" for part in rest[2:])
+                files = found.commits[self._commit_of(found, rest[1])]
+                raise _Answer(200, [_entry(p, d) for p, d in files.items() if p.startswith(folder)])
             if rest[:1] == ["branch"]:
                 self._needs_token()
                 if rest[1] in found.refs:
@@ -237,6 +246,11 @@ def _handler(hub: FakeHub) -> type[BaseHTTPRequestHandler]:
             if name in hub.endless and self.command == "GET":
                 self._never_ends(commit, tag)
                 return
+            wanted = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range") or "")
+            if wanted is not None:
+                first, last = int(wanted[1]), min(int(wanted[2]), len(data) - 1)
+                span = f"bytes {first}-{last}/{len(data)}"
+                raise _Answer(206, data[first : last + 1], ETag=tag, X_Repo_Commit=commit, Content_Range=span)
             raise _Answer(200, data, ETag=tag, X_Repo_Commit=commit)
 
         def _never_ends(self, commit: str, tag: str) -> None:

@@ -19,6 +19,7 @@ _MARKS = (
     "md5Hash",
     "crc32c",
     "checksum",
+    "blob_id",
     "mtime",
     "LastModified",
     "last_modified",

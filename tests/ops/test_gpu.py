@@ -106,15 +106,52 @@ def test_no_gradient_is_left_where_nothing_ran() -> None:
     assert bool((state["c"].grad == 1).all())
 
 
-def test_a_second_derivative_is_that_of_the_reference() -> None:
-    cell = cells.GRU("before")
-    rows, sizes, weights, state = scaled_case(cell, [3, 2], 2, 3)
+def second_derivatives(cell: Cell, backend: str, reverse: bool, save: tuple[str, ...]) -> list[torch.Tensor]:
+    """By all arrays, of a loss made of all first derivatives of a loss made of all results."""
+    rows, sizes, weights, state = scaled_case(cell, [3, 0, 2, 1], 2, 3)
+    leaves = [rows, *weights.values(), *state.values()]
+    out = run(cell, rows, sizes, weights, state, backend=backend, reverse=reverse, save=save)
+    results = [out.rows, *out.state.values(), *out.saved.values()]
+    loss = sum((result.sin() * (k + 1)).sum() for k, result in enumerate(results))
+    first = torch.autograd.grad(loss, leaves, create_graph=True, allow_unused=True, materialize_grads=True)
+    squares = sum(gradient.square().sum() for gradient in first)
+    return list(torch.autograd.grad(squares, leaves, allow_unused=True, materialize_grads=True))
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        cells.GRU("before"),
+        *(
+            pytest.param(cell, marks=pytest.mark.slow)
+            for cell in [*CELLS, Chain(), Shared(), Remembers(), Unused()]
+        ),
+    ],
+    ids=lambda cell: cell.name,
+)
+def test_second_derivatives_are_the_kernels_too(cell: Cell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("peephole.ops.torch_autograd.derive", None)  # the reference's way is closed
+    for reverse in (False, True):
+        found = [
+            second_derivatives(cell, name, reverse, cell.values[-1:]) for name in ("triton", "reference")
+        ]
+        for one, other in zip(*found, strict=True):
+            torch.testing.assert_close(one, other, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.slow
+def test_third_derivatives() -> None:
+    cell = cells.PeepholeLSTM()
+    arguments = scaled_case(cell, [2, 1], 2, 2)
     found: list[torch.Tensor] = []
     for name in ("triton", "reference"):
-        out = run(cell, rows, sizes, weights, state, backend=name)
-        (slope,) = torch.autograd.grad(out.rows.sin().sum(), rows, create_graph=True)
-        found += torch.autograd.grad(slope.square().sum(), weights["weight_hh"])
-    torch.testing.assert_close(*found, rtol=0, atol=1e-12)
+        rows, sizes, weights, state = arguments
+        result = run(cell, rows, sizes, weights, state, backend=name).rows.sin().sum()
+        for _ in range(2):
+            (slope,) = torch.autograd.grad(result, rows, create_graph=True)
+            result = slope.square().sum()
+        found += torch.autograd.grad(result, weights["weight_ch"])
+    torch.testing.assert_close(*found, rtol=1e-12, atol=1e-12)
 
 
 def test_the_rule_is_what_the_page_says(monkeypatch: pytest.MonkeyPatch) -> None:

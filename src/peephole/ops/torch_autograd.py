@@ -24,7 +24,7 @@ from peephole.ops.torch_derivatives import (
     pushforward,
     reference,
 )
-from peephole.ops.torch_launch import launch_backward, launch_forward
+from peephole.ops.torch_launch import is_plain, launch_backward, launch_forward
 from peephole.ops.torch_state import in_forward_mode, in_transform
 from peephole.ops.torch_vmap import vmap_backward, vmap_forward
 
@@ -40,6 +40,15 @@ def apply(call: Call, sizes: BatchSizes, arrays: list[Tensor]) -> list[Tensor]:
     if torch.is_grad_enabled() and any(array.requires_grad for array in arrays):
         return list(EagerForward.apply(call, sizes, *arrays))
     return launch_forward(call, sizes, arrays, keep=False)[0]
+
+
+def has_second(call: Call) -> bool:
+    """Whether kernels know second derivatives of a call."""
+    if call.engine != "triton":
+        return False
+    from peephole.ops.gpu import second
+
+    return second.can(call)
 
 
 def _save(
@@ -184,10 +193,26 @@ class Backward(Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Any, ...]:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """Through the reference."""
+        """By the kernels where they can, or through the reference."""
+        out: list[Tensor | None] = [None] * len(ctx.needs_input_grad)
+        call, count = ctx.call, len(ctx.call.names)
+        if (
+            not (in_transform() or in_forward_mode())
+            and is_plain((*ctx.saved_tensors, *grads))
+            and has_second(call)
+        ):
+            from peephole.ops.gpu.second import second
+
+            of_wanted = iter(grads)
+            directions = [next(of_wanted) if want else None for want in ctx.wanted]
+            arrays, asked = ctx.saved_tensors[:count], ctx.saved_tensors[count:]
+            of_arrays, of_asked = second(call, ctx.sizes, arrays, asked, directions)
+            out[4 : 4 + count] = of_arrays
+            for k, (ask, found) in enumerate(zip(asked, of_asked, strict=True)):
+                out[4 + ctx.count + k] = None if ask is None else found.to(ask.dtype)
+            return tuple(out)
         function, tensors, places = Backward._split(ctx)
         _, pull = derive(function, *tensors)
-        out: list[Tensor | None] = [None] * len(ctx.needs_input_grad)
         for place, gradient in zip(places, pull(grads), strict=True):
             out[place] = gradient
         return tuple(out)

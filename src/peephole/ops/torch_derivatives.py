@@ -25,7 +25,7 @@ Tensors = tuple[Tensor, ...]
 def reference(call: Call, sizes: BatchSizes, arrays: Sequence[Tensor]) -> Tensors:
     """The results of `call` by the reference, in order; rows in the shape in which they are given."""
     x = arrays[0]
-    rounds = x.dtype == torch.bfloat16
+    rounds = call.rounds(x.dtype)
     given = [array.float() for array in arrays] if rounds else list(arrays)
     with torch.autocast(x.device.type, enabled=False):  # what is given has its dtypes by now
         rows, *others = results_of(call, run_reference(request_of(call, sizes, given)))

@@ -11,8 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from peephole.equations.cell import Cell, Matrix, Parameter, Step
-from peephole.equations.derivative import HALF
-from peephole.equations.expression import ONE, Expression
+from peephole.equations.expression import Expression
 from peephole.equations.functions import apply
 from peephole.equations.trace import trace
 
@@ -24,8 +23,8 @@ SAME = "same"  # the cell's own weight_hh, as a parameter: U ḣ, without the bi
 class Tangent(Cell):
     """The tangent of `cell`.
 
-    It has each gate, state and parameter twice, as itself and as its change, and is written in symbols alone. Weights of gates
-    are those of the cell above their changes. The input is x beside ẋ, so that a changed gate's ``weight_ih`` is Ẇ beside W.
+    It has each gate, state and parameter twice, as itself and as its change. Weights of gates are those of the cell above their
+    changes. The input is x beside ẋ, so that a changed gate's ``weight_ih`` is Ẇ beside W.
 
     Example:
         >>> from peephole import cells
@@ -65,7 +64,10 @@ class Tangent(Cell):
         values = {name: found[node] for name, node in traced.values.items()}
         return Step(
             **{name: value for name, (value, _) in values.items()},
-            **{MARK + name: 0.0 if change is None else change for name, (_, change) in values.items()},
+            **{
+                MARK + name: 0.0 * value if change is None else change
+                for name, (value, change) in values.items()
+            },
         )
 
 
@@ -105,7 +107,7 @@ def _of_parameter(node: Expression, operands: list[Any], pre: Any, prev: Any, ow
 
 
 _LEAVES: dict[str, Callable[..., tuple[Any, Any]]] = {
-    "constant": lambda node, operands, pre, prev, own: (Expression.of(node.number), None),
+    "constant": lambda node, operands, pre, prev, own: (node.number, None),
     "previous": lambda node, operands, pre, prev, own: (
         getattr(prev, node.label),
         getattr(prev, MARK + node.label),
@@ -139,31 +141,31 @@ def _pointwise(operation: str, operands: list[tuple[Any, Any]]) -> tuple[Any, An
         return value, None
     total: Any = None
     for factor, change in zip(_FACTORS[operation](value, *values), changes, strict=True):
-        # A factor of one is none: a sum of products stays what it is, one lane.
-        total = _sum(total, change if factor is ONE else _times(factor, change))
+        # Nothing is multiplied by one: a sum of products stays what it is, one lane.
+        total = _sum(total, change if isinstance(factor, int) else _times(factor, change))
     return value, total
 
 
 def _positive(x: Any) -> Any:
-    return Expression("positive", (x,))
+    return apply("positive", x)
 
 
 def _smaller(x: Any, y: Any) -> Any:
-    return HALF * (ONE + _positive(y - x) - _positive(x - y))
+    return 0.5 * (1.0 + _positive(y - x) - _positive(x - y))
 
 
 # The value and its operands → what each operand's change is multiplied with.
 _FACTORS: dict[str, Callable[..., tuple[Any, ...]]] = {
-    "add": lambda value, x, y: (ONE, ONE),
-    "subtract": lambda value, x, y: (ONE, -ONE),
+    "add": lambda value, x, y: (1, 1),
+    "subtract": lambda value, x, y: (1, -1.0),
     "multiply": lambda value, x, y: (y, x),
-    "divide": lambda value, x, y: (ONE / y, -value / y),
-    "negate": lambda value, x: (-ONE,),
-    "sigmoid": lambda value, x: (value * (ONE - value),),
-    "tanh": lambda value, x: (ONE - value * value,),
+    "divide": lambda value, x, y: (1.0 / y, -value / y),
+    "negate": lambda value, x: (-1.0,),
+    "sigmoid": lambda value, x: (value * (1.0 - value),),
+    "tanh": lambda value, x: (1.0 - value * value,),
     "relu": lambda value, x: (_positive(value),),
     "exp": lambda value, x: (value,),
-    "log1p": lambda value, x: (ONE / (ONE + x),),
+    "log1p": lambda value, x: (1.0 / (1.0 + x),),
     "abs": lambda value, x: (_positive(x) - _positive(-x),),
     "minimum": lambda value, x, y: (_smaller(x, y), _smaller(y, x)),
     "maximum": lambda value, x, y: (_smaller(y, x), _smaller(x, y)),

@@ -6,7 +6,6 @@ import functools
 import importlib.util
 import os
 import sys
-from importlib import metadata
 from pathlib import Path
 
 from peephole.equations import Cell
@@ -27,6 +26,8 @@ def version() -> str | None:
     """Triton's version, None where it is not installed."""
     if importlib.util.find_spec("triton") is None:
         return None
+    from importlib import metadata  # slow to import, and not needed to predict
+
     return metadata.version("triton")
 
 

@@ -209,6 +209,7 @@ def test_the_words_are_those_that_are_checked() -> None:
     from peephole.reading.source import FORMATS
     from peephole.studies.bench.cases import CASES, CELLS
     from peephole.studies.bench.comparisons import COMPARISONS, DTYPES
+    from peephole.studies.bench.gpu.cases import GROUPS
     from peephole.studies.bench.suite import MEMORY, RIVALS
     from peephole.studies.tasks import TASKS, variants_of
     from peephole.studies.tasks.task import INITS
@@ -220,7 +221,7 @@ def test_the_words_are_those_that_are_checked() -> None:
     assert completion.MATCHES == MATCHES
     assert {name: tuple(variants_of(name)) for name in TASKS} == completion.TASKS
     assert completion.INITS == INITS
-    assert list(completion.BENCH_CASES) == [*CASES, *COMPARISONS, MEMORY]
+    assert list(completion.BENCH_CASES) == list(dict.fromkeys([*CASES, *COMPARISONS, MEMORY, *GROUPS]))
     assert tuple(CELLS) == completion.BENCH_CELLS
     assert completion.DTYPES == DTYPES
     assert (*RIVALS, "none") == completion.RIVALS

@@ -12,7 +12,7 @@ import typer
 from peephole.cli import completion
 from peephole.cli.guard import say
 from peephole.cli.study import listed, show_table, typed
-from peephole.errors import OptionError, require
+from peephole.errors import OptionError, check_choice, require
 
 if TYPE_CHECKING:
     from peephole.studies.bench.suite import Suite
@@ -29,7 +29,7 @@ def bench(
             metavar="CASE",
             help="Cases (single, review, review-256, wide, odd, packed, packed-deep, short, or T,N,D,H) and comparisons of "
             "our layers with each other (cells, gates, dtypes, threads, long, lengths, memory) "
-            "[default: single review packed]",
+            "[default: single review packed]. On a GPU: peephole, packed, reset, gates, dense, latency, forward [default: all]",
             autocompletion=completion.among(completion.BENCH_CASES),
             show_default=False,
         ),
@@ -72,6 +72,23 @@ def bench(
         int | None,
         typer.Option(min=1, help="Threads of each [default: OMP_NUM_THREADS, or all]", rich_help_panel=_HOW),
     ] = None,
+    device: Annotated[
+        str,
+        typer.Option(
+            metavar="DEVICE",
+            help="cpu, or cuda: Triton's kernels beside cuDNN, torch.compile and CUDA graphs, under ten minutes",
+            autocompletion=completion.among(completion.BENCH_DEVICES),
+            rich_help_panel=_WHAT,
+        ),
+    ] = "cpu",
+    limit: Annotated[
+        float | None,
+        typer.Option(
+            min=1,
+            help="With --device cuda: seconds for everything; what does not fit is named [default: 540]",
+            rich_help_panel=_HOW,
+        ),
+    ] = None,
     seconds: Annotated[
         float,
         typer.Option(
@@ -98,13 +115,27 @@ def bench(
 
         # A shape of your own: time, batch, input, hidden; and the numbers as JSON
         peephole bench 100,16,64,256 --json numbers.json
+
+        # On a GPU: all cases, the most important first, and which targets are reached
+        peephole bench --device cuda --json gpu.json
     """
     if everything and (names or cells or dtype or rival):
         raise OptionError("bench: --all names everything; leave cases, --cells, --dtype and --rival out")
     if json_file is not None and not json_file.resolve().parent.is_dir():
         raise OptionError(f"bench: the folder of --json must exist; got {str(json_file)!r}")
+    check_choice("bench", "--device", device, completion.BENCH_DEVICES)
+    if device != "cuda" and limit is not None:
+        raise OptionError("bench: --limit is for --device cuda; on a CPU, name fewer cases")
     require("torch", extra="train", purpose="peephole bench")
-    from peephole.studies.bench import suite
+    if device == "cuda":
+        if everything or cells or dtype or rival or threads:
+            raise OptionError(
+                "bench: cases on a GPU have cells, dtypes and rivals of their own; leave --all, --cells, --dtype, --rival and "
+                "--threads out"
+            )
+        _bench_gpu(names or [], seconds, limit, json_file)
+        return
+    from peephole.studies.bench import suite, tables
     from peephole.studies.bench.bench import bench as run
 
     chosen: Suite = (
@@ -118,13 +149,28 @@ def bench(
             threads or suite.default_threads(),
         )
     )
-    run(chosen, seconds=seconds, command=typed("--json"), listener=_listener(json_file))
+    run(chosen, seconds=seconds, command=typed("--json"), listener=_listener(json_file, tables))
 
 
-def _listener(json_file: Path | None) -> Any:
+def _bench_gpu(names: list[str], seconds: float, limit: float | None, json_file: Path | None) -> None:
+    from peephole.studies.bench.gpu import cases, tables
+    from peephole.studies.bench.gpu.bench import bench_gpu
+    from peephole.studies.bench.gpu.facts import check_gpu
+    from peephole.studies.bench.gpu.plan import Settings
+
+    races = cases.chosen(names)
+    check_gpu()
+    settings = Settings(seconds=seconds) if limit is None else Settings(seconds=seconds, limit=limit)
+    listener = _listener(json_file, tables)
+    document = bench_gpu(races, settings, command=typed("--json"), listener=listener)
+    listener.write(document)
+    show_table(tables.targets_table(document))
+
+
+def _listener(json_file: Path | None, tables: Any) -> Any:
+    """Return what prints and writes; `tables` is the module that has `heading` and `last_table` for the document."""
     from peephole.files import replacing
     from peephole.studies.bench.bench import Listener
-    from peephole.studies.bench.tables import heading, last_table
 
     class Printer(Listener):
         """Progress to stderr, tables to stdout, and the document to a file after each race."""
@@ -136,15 +182,18 @@ def _listener(json_file: Path | None) -> Any:
         def begin(self, done: int, total: int, what: str) -> None:
             say(f"[{done + 1}/{total}, {time.monotonic() - self._started:.0f} s] {what}")
 
-        def finish(self, document: dict[str, Any], *, table_ends: bool) -> None:
+        def write(self, document: dict[str, Any]) -> None:
             if json_file is not None:
                 with replacing("bench", json_file) as file:
                     file.write(json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False) + "\n")
+
+        def finish(self, document: dict[str, Any], *, table_ends: bool) -> None:
+            self.write(document)
             if not table_ends:
                 return
             if not self._has_heading:
-                typer.echo(heading(document) + "\n")
+                typer.echo(tables.heading(document) + "\n")
                 self._has_heading = True
-            show_table(last_table(document), end="\n")
+            show_table(tables.last_table(document), end="\n")
 
     return Printer()

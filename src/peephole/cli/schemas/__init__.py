@@ -43,6 +43,7 @@ ANSWERS = {
     "compare": Answer("compare DATA --json", 1, "studies.compared"),
     "tune": Answer("tune DATA --json", 1, "training.tuned"),
     "bench": Answer("bench --json FILE", 1, "studies.benched"),
+    "bench-gpu": Answer("bench --device cuda --json FILE", 1, "gpu.benched"),
     "info": Answer("info --json", 1, "answers.installation"),
 }
 

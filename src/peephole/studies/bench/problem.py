@@ -53,17 +53,18 @@ class Problem:
         rows: inputs `[R, D]`, packed, standard normal.
         d_outputs: gradient of the loss with respect to the outputs `[R, K·H]`, standard normal.
         weights: name in a state dict → tensor, as `torch.nn` initialises them.
+        device: where all of them lie.
     """
 
-    def __init__(self, case: Case, cell_name: str, dtype: str = "float32") -> None:
-        self.case, self.cell_name, self.dtype = case, cell_name, dtype
+    def __init__(self, case: Case, cell_name: str, dtype: str = "float32", device: str = "cpu") -> None:
+        self.case, self.cell_name, self.dtype, self.device = case, cell_name, dtype, device
         self.cell: Cell = CELLS[cell_name]
         self.sequences = Sequences.from_lengths(case.lengths)
         kind: torch.dtype = getattr(torch, dtype)
-        generator = torch.Generator().manual_seed(0)
-        self.rows = torch.randn(case.rows, case.inputs, generator=generator).to(kind)
+        generator = torch.Generator(device).manual_seed(0)
+        self.rows = torch.randn(case.rows, case.inputs, generator=generator, device=device).to(kind)
         outputs = case.directions * case.hidden
-        self.d_outputs = torch.randn(case.rows, outputs, generator=generator).to(kind)
+        self.d_outputs = torch.randn(case.rows, outputs, generator=generator, device=device).to(kind)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             layer = self.layer("reference", torch.float32)
@@ -74,7 +75,7 @@ class Problem:
     def layer(self, backend: str, dtype: torch.dtype) -> Recurrent:
         """Return layers for this case, with weights of their own."""
         case = self.case
-        return Recurrent(
+        layer = Recurrent(
             self.cell,
             case.inputs,
             case.hidden,
@@ -83,6 +84,7 @@ class Problem:
             dtype=dtype,
             backend=backend,
         )
+        return layer.to(self.device)  # weights are drawn on the processor, and so are the same everywhere
 
     @property
     def bound(self) -> float:
@@ -120,9 +122,14 @@ class Problem:
         worst = None
         if gradients is not None:
             worst = max(
-                (error_of(gradients.get(name), right) for name, right in self.gradients.items()), default=0.0
+                (self.error(gradients.get(name), right) for name, right in self.gradients.items()),
+                default=0.0,
             )
-        return Errors(error_of(outputs, self.outputs), worst, self.bound)
+        return Errors(self.error(outputs, self.outputs), worst, self.bound)
+
+    def error(self, found: Tensor | None, right: Tensor) -> float:
+        """Return how far a result is from the right one: `error_of`."""
+        return error_of(found, right)
 
 
 def error_of(found: Tensor | None, right: Tensor) -> float:

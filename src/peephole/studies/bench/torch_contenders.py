@@ -12,7 +12,7 @@ from torch.nn.utils.rnn import PackedSequence
 from peephole.errors import BackendUnavailable
 from peephole.ops import Output, choose_backend, run
 from peephole.studies.bench.contender import Contender, Refusal, Trainer
-from peephole.studies.bench.problem import Errors, Problem, error_of
+from peephole.studies.bench.problem import Errors, Problem
 
 # torch.compile unrolls the loop over time: a minute of compiling for 25 steps, two for 50, five for 100.
 COMPILED_STEPS = 25
@@ -33,17 +33,21 @@ class LayerContender(Trainer):
     ) -> None:
         super().__init__(problem)
         self.layer, self._call = layer, layer if call is None else call
-        case, rows = problem.case, problem.rows.clone()
+        self._take(problem.rows.clone(), problem.d_outputs)
+        self._parameters = list(layer.parameters())
+        self.restore()
+
+    def _take(self, rows: Tensor, d_outputs: Tensor) -> None:
+        """Run on these rows from now on; they become a leaf."""
+        case = self.problem.case
         if case.is_ragged:
-            self._input, self._d_outputs = rows.requires_grad_(), problem.d_outputs
-            sizes = torch.from_numpy(problem.sequences.batch_sizes)
+            self._input, self._d_outputs = rows.requires_grad_(), d_outputs
+            sizes = torch.from_numpy(self.problem.sequences.batch_sizes)
             self._data: Tensor | PackedSequence = PackedSequence(self._input, sizes)
         else:
             shape = (case.steps, case.batch, -1)
-            self._input, self._d_outputs = rows.view(shape).requires_grad_(), problem.d_outputs.view(shape)
+            self._input, self._d_outputs = rows.view(shape).requires_grad_(), d_outputs.view(shape)
             self._data = self._input
-        self._parameters = list(layer.parameters())
-        self.restore()
 
     def forward(self) -> Tensor:  # noqa: D102
         with torch.no_grad():
@@ -86,15 +90,17 @@ class RunContender(Contender):
     Args:
         problem: inputs, weights and right answers; one layer, one direction.
         values: whether the values are asked for.
+        backend: what runs it.
     """
 
-    def __init__(self, problem: Problem, *, values: bool) -> None:
+    def __init__(self, problem: Problem, *, values: bool, backend: str = "compiled") -> None:
         super().__init__(problem)
+        self._backend = backend
         self._save = tuple(name for name in problem.cell.values if values and name != "h")
         self.restore()
 
     def forward(self) -> Output:  # noqa: D102
-        return self._run("compiled", self.problem.rows, self._weights)
+        return self._run(self._backend, self.problem.rows, self._weights)
 
     def _run(self, backend: str, rows: Tensor, weights: Mapping[str, Tensor]) -> Output:
         problem, size = self.problem, (self.problem.case.batch, self.problem.case.hidden)
@@ -112,7 +118,7 @@ class RunContender(Contender):
         weights = {name: weight.double() for name, weight in self._weights.items()}
         found, right = self.forward(), self._run("reference", self.problem.rows.double(), weights)
         pairs = [(found.rows, right.rows), *((found.saved[name], right.saved[name]) for name in self._save)]
-        return Errors(max(error_of(*pair) for pair in pairs), None, self.problem.bound)
+        return Errors(max(self.problem.error(*pair) for pair in pairs), None, self.problem.bound)
 
     def change(self) -> None:  # noqa: D102
         self._sign = _move(list(self._weights.values()), self._sign)
@@ -156,14 +162,18 @@ def reference(problem: Problem) -> Contender | Refusal:
 
 def torch_layer(problem: Problem) -> Contender | Refusal:
     """`torch.nn.LSTM`, `GRU` or `RNN`."""
+    module = torch_module(problem)
+    return module if isinstance(module, Refusal) else LayerContender(problem, module)
+
+
+def torch_module(problem: Problem) -> nn.Module | Refusal:
+    """Torch's layer, where it has one for the cell, with weights of its own."""
     names = {"lstm": "LSTM", "gru": "GRU", "rnn": "RNN"}
     if problem.cell_name not in names:
         return Refusal(f"torch.nn has no {problem.cell_name}")
     case, kind = problem.case, getattr(nn, names[problem.cell_name])
     both, dtype = case.directions == 2, getattr(torch, problem.dtype)
-    return LayerContender(
-        problem, kind(case.inputs, case.hidden, case.layers, bidirectional=both, dtype=dtype)
-    )
+    return kind(case.inputs, case.hidden, case.layers, bidirectional=both, dtype=dtype, device=problem.device)
 
 
 def compiled_reference(problem: Problem) -> Contender | Refusal:

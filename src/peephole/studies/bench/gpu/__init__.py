@@ -1,0 +1,1 @@
+"""Timing recurrent layers on a GPU: `peephole bench --device cuda`."""

@@ -152,6 +152,11 @@ def test_a_dtype_that_the_kernel_has_not_is_refused_and_the_others_are_timed(tmp
         (["--all", "--cells", "lstm"], "--all names everything"),
         (["threads", "--threads", "1"], "at least two threads"),
         ([TINY, "--json", "no/such/folder/x.json"], "the folder of --json must exist"),
+        (["--device", "cud"], "--device must be one of 'cpu', 'cuda'; got 'cud' (did you mean 'cuda'?)"),
+        (["--device", "cuda", "review"], "case must be one of 'peephole', 'packed'"),
+        (["--device", "cuda", "--cells", "lstm"], "leave --all, --cells, --dtype, --rival and --threads out"),
+        (["--device", "cuda", "--all"], "leave --all, --cells, --dtype, --rival and --threads out"),
+        (["--limit", "60"], "--limit is for --device cuda"),
     ],
 )
 def test_a_wrong_word_is_a_usage_error_before_anything_is_timed(arguments: list[str], says: str) -> None:
@@ -159,6 +164,62 @@ def test_a_wrong_word_is_a_usage_error_before_anything_is_timed(arguments: list[
     assert done.exit_code == 2
     assert says in " ".join(done.stderr.replace("│", " ").split())
     assert done.stdout == ""
+
+
+@pytest.mark.parametrize("variable", [None, "1"])
+def test_without_a_gpu_it_says_what_is_missing_and_what_to_do(
+    variable: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.delenv("TRITON_INTERPRET", raising=False)
+    if variable is not None:
+        monkeypatch.setenv("TRITON_INTERPRET", variable)
+    done = CliRunner().invoke(app, ["bench", "--device", "cuda"])
+    said = str(done.exception) if done.stderr == "" else done.stderr
+    assert done.exit_code == 1
+    if variable is None:
+        assert "there must be an NVIDIA GPU that torch can use; got none" in said
+        assert "hint: run it on a machine with a GPU" in said
+    else:
+        assert "got TRITON_INTERPRET=1" in said
+        assert "hint: unset TRITON_INTERPRET" in said
+
+
+def test_on_a_gpu_each_race_is_written_and_the_targets_come_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from peephole.studies.bench.gpu import bench as gpu_bench
+    from peephole.studies.bench.gpu import facts
+    from support.gpu_document import gpu_document
+
+    file, written = tmp_path / "gpu.json", []
+
+    def measured(races: Any, settings: Any, *, command: str, listener: Any) -> dict[str, Any]:
+        assert (settings.device, settings.limit, settings.seconds) == ("cuda", 77.0, 1.0)
+        for done in range(1, len(races) + 1):
+            document = gpu_document(races[:done])
+            listener.begin(done - 1, len(races), races[done - 1].title)
+            listener.finish(document, table_ends=True)
+            written.append(len(json.loads(file.read_text())["races"]))
+        return document | {"left_out": [{"title": "x", "pass": "forward", "reason": "no time"}]}
+
+    monkeypatch.setattr(facts, "check_gpu", lambda: None)
+    monkeypatch.setattr(gpu_bench, "bench_gpu", measured)
+    done = CliRunner().invoke(
+        app, ["bench", "packed", "--device", "cuda", "--limit", "77", "--json", str(file)]
+    )
+    assert done.exit_code == 0, done.exception
+    assert written == [1, 2, 3, 4, 5, 6]
+    assert json.loads(file.read_text())["left_out"]
+    lines = done.stdout.split("\n")
+    assert lines[0].startswith("2026-01-02 · a GPU, 128 GiB")
+    assert sum(line.startswith("packed · ") for line in lines) == 6
+    summary = lines[lines.index("targets") :]
+    assert sum("not measured" in line for line in summary) == 6
+    assert sum(" reached" in line and "not" not in line for line in summary) == 1
+    assert summary[-2].strip() == "left out: x · forward: no time"
 
 
 def test_an_interrupted_run_leaves_what_it_has(tmp_path: Path) -> None:

@@ -29,7 +29,8 @@ def bench(
             metavar="CASE",
             help="Cases (single, review, review-256, wide, odd, packed, packed-deep, short, or T,N,D,H) and comparisons of "
             "our layers with each other (cells, gates, dtypes, threads, long, lengths, memory) "
-            "[default: single review packed]. On a GPU: peephole, packed, reset, gates, dense, latency, forward [default: all]",
+            "[default: single review packed]. With --device cuda: peephole, packed, reset, gates, compile, dense, latency, "
+            "forward [default: all]",
             autocompletion=completion.among(completion.BENCH_CASES),
             show_default=False,
         ),

@@ -35,7 +35,7 @@ INITS = ("orthogonal", "chrono")
 BENCH_CASES = (
     "single", "review", "review-256", "wide", "odd", "packed", "packed-deep", "short",
     "cells", "gates", "dtypes", "threads", "long", "lengths", "memory",
-    "peephole", "reset", "dense", "latency", "forward",
+    "peephole", "reset", "compile", "dense", "latency", "forward",
 )  # fmt: skip
 BENCH_DEVICES = ("cpu", "cuda")
 BENCH_CELLS = ("lstm", "gru", "gru-before", "rnn", "peephole-lstm", "own")

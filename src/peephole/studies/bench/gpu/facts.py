@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from peephole.errors import BackendUnavailable, require
+from peephole.errors import BackendUnavailable
 from peephole.ops.gpu import available
 
 _WHERE = "bench --device cuda"
@@ -17,8 +17,7 @@ def check_gpu() -> None:
     """Check that there is a GPU that our kernels can be timed on.
 
     Raises:
-        BackendUnavailable: there is none, or Triton's interpreter is in the way.
-        MissingExtra: Triton is not installed.
+        BackendUnavailable: there is no GPU or no Triton, or Triton's interpreter is in the way.
     """
     if available.is_interpreted():
         raise BackendUnavailable(
@@ -36,7 +35,8 @@ def check_gpu() -> None:
             hint="run it on a machine with a GPU and a torch built for CUDA (https://pytorch.org/get-started), or leave "
             "--device out to time the processor's kernels",
         )
-    require("triton", extra="train", purpose=_WHERE)
+    if available.version() is None:
+        raise BackendUnavailable(f"{_WHERE}: Triton must be installed; it is not", hint="pip install triton")
 
 
 def set_precision() -> None:

@@ -20,7 +20,7 @@ class Settings:
 
     device: str = "cuda"
     limit: float = 540.0
-    race_limit: float = 90.0
-    entrant_limit: float = 45.0
+    race_limit: float = 120.0
+    entrant_limit: float = 60.0
     seconds: float = 1.0
     rounds: int = 5

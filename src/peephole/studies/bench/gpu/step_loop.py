@@ -82,7 +82,9 @@ class StepLoop:
         if self._step is None:
             like = {name.removesuffix("_l0"): tensor for name, tensor in zip(self._names, recurrent, strict=True)}  # fmt: skip
             self._step = self._compiler(step_graph(self._cell, like, x.shape[1]))
-        states: Any = [x.new_zeros(x.shape[1], hidden) for _ in self._cell.states]
+        # Zeros that ask for a gradient, as all later states do: else the first step would be compiled apart.
+        zeros = x.new_zeros(x.shape[1], hidden)
+        states: Any = [zeros.clone().requires_grad_(torch.is_grad_enabled()) for _ in self._cell.states]
         # All steps at once, as the reference does it.
         x_gates = linear(x, weights["weight_ih_l0"], weights["bias_ih_l0"])
         outputs: list[Tensor] = []

@@ -117,7 +117,7 @@ def bench(
         # A shape of your own: time, batch, input, hidden; and the numbers as JSON
         peephole bench 100,16,64,256 --json numbers.json
 
-        # On a GPU: all cases, the most important first, and which targets are reached
+        # On a GPU: all cases, and which targets are reached
         peephole bench --device cuda --json gpu.json
     """
     if everything and (names or cells or dtype or rival):

@@ -18,6 +18,7 @@ from torch import Tensor
 from peephole.cli.schemas import schema
 from peephole.studies.bench.cases import CELLS, dense, ragged
 from peephole.studies.bench.contender import Contender, Refusal
+from peephole.studies.bench.gpu import contenders
 from peephole.studies.bench.gpu.cases import race
 from peephole.studies.bench.gpu.contenders import (
     MAKERS,
@@ -30,7 +31,7 @@ from peephole.studies.bench.gpu.contenders import (
 from peephole.studies.bench.gpu.graph import Recording
 from peephole.studies.bench.gpu.heat import reason_of, run_heat
 from peephole.studies.bench.gpu.plan import Settings
-from peephole.studies.bench.gpu.problem import DeviceProblem, errors_json
+from peephole.studies.bench.gpu.problem import BOUNDS, DeviceProblem, errors_json
 from peephole.studies.bench.gpu.stopwatch import HostStopwatch
 from peephole.studies.bench.race import check
 from peephole.studies.bench.torch_contenders import RunContender
@@ -125,6 +126,60 @@ def test_inputs_are_other_ones_at_every_call() -> None:
 @pytest.mark.parametrize("who", ["cudnn", "graph", "compile"])
 def test_what_needs_a_gpu_says_so(who: str) -> None:
     assert MAKERS[who](DeviceProblem(TINY, "lstm")) == Refusal(NO_GPU)
+
+
+class Pretended(DeviceProblem):
+    """A problem that says it lies on a GPU."""
+
+    def __init__(self, case: Any, cell_name: str, dtype: str = "float32", device: str = "cpu") -> None:
+        super().__init__(case, cell_name, dtype, "cpu")
+        self.device = "cuda"
+
+
+@pytest.mark.parametrize(
+    ("dtype", "given", "found"),
+    [
+        ("float32", ("float32",), "float32"),
+        ("bfloat16", ("bfloat16", "float16"), "bfloat16"),
+        ("bfloat16", ("float16",), "float16"),
+        ("float32", ("float16",), None),
+        ("bfloat16", (), None),
+    ],
+)
+def test_cudnn_stands_in_with_float16_where_it_is_given_no_bfloat16(
+    dtype: str, given: tuple[str, ...], found: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(contenders, "_is_cudnns", lambda module, problem: problem.dtype in given)
+    monkeypatch.setattr(
+        contenders,
+        "torch_module",
+        lambda one: torch.nn.LSTM(one.case.inputs, one.case.hidden, dtype=getattr(torch, one.dtype)),
+    )
+    made = MAKERS["cudnn"](Pretended(TINY, "lstm", dtype))
+    if found is None:
+        assert made == Refusal(f"torch does not give {dtype} to cuDNN here")
+        return
+    assert isinstance(made, Contender)
+    assert made.problem.dtype == found
+
+
+def test_what_ran_in_another_dtype_says_so() -> None:
+    def make(entrant: Any, problem: DeviceProblem) -> Contender | Refusal:
+        other = DeviceProblem(problem.case, problem.cell_name, "float64")
+        return RotatingContender(other, other.layer("reference", torch.float64))
+
+    BOUNDS["float64"] = 1e-9
+    try:
+        facts = heat({"cudnn": ("cudnn", "rnn")}, make)[-1][2]
+    finally:
+        del BOUNDS["float64"]
+    assert facts["note"] == "in float64: torch does not give float32 to cuDNN here"
+    assert facts["status"] == "timed"
+
+
+def test_torchs_own_layer_is_no_cudnns_on_a_processor() -> None:
+    problem = DeviceProblem(TINY, "lstm")
+    assert not contenders._is_cudnns(torch.nn.LSTM(6, 7), problem)
 
 
 def test_an_error_is_of_the_norm_and_each_gradient_counts() -> None:
@@ -244,6 +299,7 @@ FLOW = """
 import json, sys
 from peephole.studies.bench.cases import dense, ragged
 from peephole.studies.bench.gpu.bench import bench_gpu
+from peephole.studies.bench.gpu import contenders
 from peephole.studies.bench.gpu.cases import race
 from peephole.studies.bench.gpu.plan import Settings
 

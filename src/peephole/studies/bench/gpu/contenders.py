@@ -135,9 +135,17 @@ def _cudnn(problem: Problem) -> Contender | Refusal:
         module = torch_module(one)
         if isinstance(module, Refusal):
             return module
-        if recorded_by(module(one.rows[:1].view(1, 1, -1))[0], "Cudnn"):
+        if _is_cudnns(module, one):
             return RotatingContender(one, module)
     return Refusal(f"torch does not give {problem.dtype} to cuDNN here")
+
+
+def _is_cudnns(module: nn.Module, problem: Problem) -> bool:
+    """Whether cuDNN runs a layer: one step shows it."""
+    try:
+        return recorded_by(module(problem.rows[:1].view(1, 1, -1))[0], "Cudnn")
+    except RuntimeError:  # cuDNN was asked, and has no such layer in this dtype
+        return False
 
 
 def recorded_by(result: Tensor, name: str) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 from typing import Any
 
 import torch
@@ -51,6 +50,8 @@ def gpu_facts(device: str) -> dict[str, Any]:
     Args:
         device: ``"cuda"``, or ``"cpu"`` for tests.
     """
+    import triton
+
     facts: dict[str, Any] = {
         "name": "none: Triton's interpreter on the processor",
         "capability": None,
@@ -59,7 +60,7 @@ def gpu_facts(device: str) -> dict[str, Any]:
         "l2_bytes": None,
         "cuda": torch.version.cuda,
         "cudnn": torch.backends.cudnn.version(),
-        "triton": importlib.metadata.version("triton"),
+        "triton": triton.__version__,
         "tf32": torch.backends.cudnn.allow_tf32 or torch.backends.cuda.matmul.allow_tf32,
     }
     if device != "cpu":

@@ -194,6 +194,9 @@ def test_an_error_is_of_the_norm_and_each_gradient_counts() -> None:
     del wrong["bias_hh_l0"]
     assert errors_json(problem.errors(outputs, wrong))["gradients"]["bias_hh_l0"] is None
     assert not problem.errors(outputs * float("nan")).are_small
+    for name in wrong:  # no number is larger or smaller than NaN, wherever it stands
+        broken = {**problem.gradients, name: problem.gradients[name] * float("nan")}
+        assert not problem.errors(outputs, broken).are_small
     one_row = outputs.clone()
     one_row[0] += 1
     assert problem.errors(one_row).outputs == pytest.approx(7**0.5 / float(outputs.norm()))

@@ -131,12 +131,16 @@ def test_what_breaks_the_turns_voids_the_race_with_its_reason() -> None:
 
 
 def test_a_race_ends_when_its_time_does() -> None:
-    one, _, _, time = stable({"a": HANGS, "b": HANGS, "c": HANGS})
+    settings = Settings(device="cpu", race_limit=15, entrant_limit=10)
+    one, _, jobs, time = stable({"a": HANGS, "b": HANGS, "c": HANGS}, settings)
     found = one.run(ONE, 1e9)
     assert statuses(found) == ["failed"] * 3
-    assert time.now < 30 + 10
-    late = one.run(ONE, time.now + 5)
-    assert statuses(late) == ["failed"] * 3
+    assert time.now < 15 + 5
+    assert "the time of this race, 15 s, or of the bench was over" in found[2]["reason"]
+    assert [round(job[1].race_limit) <= 15 for job in jobs] == [True] * len(jobs)
+    late = time.now + 4
+    assert statuses(one.run(ONE, late)) == ["failed"] * 3
+    assert time.now < late + 5
 
 
 def test_a_process_that_does_not_start_says_why() -> None:

@@ -121,6 +121,7 @@ def _built(
         facts["note"] = f"in {problem.dtype}: torch does not give {entrant.dtype} to cuDNN here"
     # The right answers come first, and belong to nobody's time.
     _ = (problem.outputs, problem.gradients if training else None)
+    _synchronize(problem.device)
     begun = time.monotonic()
     call = contender.training if training and isinstance(contender, Trainer) else contender.forward
     call()

@@ -147,7 +147,7 @@ def _pointwise(operation: str, operands: list[tuple[Any, Any]]) -> tuple[Any, An
 
 
 def _positive(x: Any) -> Any:
-    return apply("positive", x)
+    return Expression("positive", (x,)) if isinstance(x, Expression) else apply("positive", x)
 
 
 def _smaller(x: Any, y: Any) -> Any:

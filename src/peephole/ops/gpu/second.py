@@ -42,7 +42,8 @@ def second(
     """
     again = torch.is_grad_enabled()
     with torch.enable_grad():
-        given = list(arrays) if again else [array.detach() for array in arrays]
+        # Not the arrays themselves: what is asked, and the directions, may have come from them by other ways.
+        given = [array.view_as(array) if again else array.detach() for array in arrays]
         leaves = [array if array.requires_grad else array.requires_grad_() for array in given]
         changes = [
             torch.zeros_like(array) if change is None else change.to(array.dtype)

@@ -15,11 +15,13 @@ class Dialect:
     Attributes:
         operations: operation → its text, with places for the operands.
         statement: a new variable and its text.
+        constant_statement: likewise, of a constant.
         constant: number → its text.
     """
 
     operations: Mapping[str, str]
     statement: str
+    constant_statement: str
     constant: Callable[[float], str]
 
 
@@ -39,9 +41,12 @@ class Body:
 
     def variable(self, text: str) -> str:
         """A variable that holds `text`, new or from before."""
+        return self._variable(text, self._dialect.statement)
+
+    def _variable(self, text: str, statement: str) -> str:
         if text not in self._by_text:
             name = self._by_text[text] = f"v{len(self._by_text)}"
-            self.lines.append(self._dialect.statement.format(name, text))
+            self.lines.append(statement.format(name, text))
         return self._by_text[text]
 
     def value(self, root: Expression) -> str:
@@ -58,7 +63,8 @@ class Body:
             elif missing := [operand for operand in node.operands if operand not in self._of]:
                 stack.extend(reversed(missing))
             elif node.operation == "constant":
-                self._of[node] = self.variable(self._dialect.constant(node.number))
+                text = self._dialect.constant(node.number)
+                self._of[node] = self._variable(text, self._dialect.constant_statement)
             else:
                 operands = [self._of[operand] for operand in node.operands]
                 self._of[node] = self.variable(self._dialect.operations[node.operation].format(*operands))

@@ -37,7 +37,7 @@ def _constant(number: float) -> str:
     return f"Splat<V>({'NAN' if math.isnan(number) else '-' * (number < 0) + 'INFINITY'})"
 
 
-_CPP = Dialect(_FORMAT, "const V {} = {};", _constant)
+_CPP = Dialect(_FORMAT, "const V {} = {};", "const V {} = {};", _constant)
 
 
 def _held(value: int) -> str:

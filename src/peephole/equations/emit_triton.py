@@ -46,7 +46,8 @@ def _constant(number: float) -> str:
     return repr(number) if math.isfinite(number) else f'float("{number}")'
 
 
-_TRITON = Dialect(_OPERATIONS, "{} = {}", _constant)
+# A plain name of a number is one of float32 to Triton, whatever it meets later.
+_TRITON = Dialect(_OPERATIONS, "{} = {}", "{}: tl.constexpr = {}", _constant)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -150,8 +151,8 @@ def backward(
         >>> from peephole.equations.plan import plan
         >>> print(backward(plan(cells.RNN()), 0, (), (), (), False).text)
         @triton.jit
-        def backward_0(slot_0, d_state_h):
-            v0 = 1.0
+        def backward_0(d_state_h, slot_0):
+            v0: tl.constexpr = 1.0
             v1 = slot_0 * slot_0
             v2 = v0 - v1
             v3 = d_state_h * v2

@@ -12,7 +12,7 @@ from peephole.ops.gpu import backend, rule
 from peephole.ops.gpu.form import Form
 from support.agreement import close_in_norm, results, same_bits, scaled_case
 from support.cases import CELLS
-from support.hard_cells import Chain, Remembers, Shared, Unused
+from support.hard_cells import Chain, Late, Remembers, Shared, Unused
 from support.tolerances import FLOAT64
 
 # More sequences than a tile has rows, more units than a tile has, and depths that do not end with one.
@@ -41,8 +41,14 @@ def check(cell: Cell, dtype: torch.dtype = torch.float64, **options: object) -> 
 
 
 @pytest.mark.usefixtures("driver")
-def test_a_driver_agrees_with_the_reference() -> None:
-    check(cells.PeepholeLSTM())
+@pytest.mark.parametrize("cell", [cells.PeepholeLSTM(), Late()], ids=lambda cell: cell.name)
+def test_a_driver_agrees_with_the_reference(cell: Cell) -> None:
+    check(cell)
+
+
+@pytest.mark.usefixtures("driver")
+def test_states_other_than_h_are_float32_whatever_their_names() -> None:
+    check(Late(), torch.bfloat16)
 
 
 @pytest.mark.slow

@@ -7,8 +7,8 @@ is one of the drivers of `rule`.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -17,7 +17,7 @@ from peephole.equations.lanes import Product
 from peephole.ops.arrays import where_known
 from peephole.ops.batch_sizes import BatchSizes
 from peephole.ops.call import Call
-from peephole.ops.gpu import backward_text
+from peephole.ops.gpu import backward_text, forward_text
 from peephole.ops.gpu.form import ACCUMULATED, PRECISIONS, Form
 from peephole.ops.gpu.gradients import of_bias, of_matrix, of_source, product
 from peephole.ops.gpu.launch import launch
@@ -25,8 +25,24 @@ from peephole.ops.gpu.projection import Projection
 from peephole.ops.gpu.projection import names as projection_names
 from peephole.ops.gpu.rule import SHARED, Driver, choose_driver
 from peephole.ops.gpu.shape import Shape, shape_of
+from peephole.ops.memory import contiguous
+
+ALIGNED = 16  # bytes; what torch.compile expects of results
+T = TypeVar("T")
 
 
+def _at_home(run: Callable[..., T]) -> Callable[..., T]:
+    """Run a pass on the device of its tensors, since Triton launches on the current one, and without autocast, which had its way."""
+
+    @functools.wraps(run)
+    def at_home(call: Call, sizes: BatchSizes, arrays: Sequence[Tensor], *others: Any, **options: Any) -> T:
+        with torch.cuda.device_of(arrays[0]), torch.autocast(arrays[0].device.type, enabled=False):
+            return run(call, sizes, arrays, *others, **options)
+
+    return at_home
+
+
+@_at_home
 def forward(
     call: Call, sizes: BatchSizes, arrays: Sequence[Tensor], *, keep: bool = False, room: int | None = None
 ) -> tuple[list[Tensor], Tensor | None]:
@@ -43,10 +59,8 @@ def forward(
     named = given.named() | {f"slot_{slot}": tensor for slot, tensor in slots.items()}
     for name in call.cell.states:
         named[f"state_{name}"] = given.array(f"state.{name}").clone(memory_format=torch.contiguous_format)
-    for name in form.remembered:
-        named[f"history_{name}"] = torch.cat(
-            [named[f"state_{name}"], named[f"state_{name}"].new_empty((total, hidden))]
-        )
+    for name in forward_text.histories(form):
+        named[f"history_{name}"] = _history(named[f"state_{name}"], total)
     if total:
         bias = given.array("bias_ih") if call.has_bias else None
         named["x"] = product(x, given.array("weight_ih"), bias, given.wide)
@@ -60,6 +74,7 @@ def forward(
     return [rows, *(named[f"state_{name}"] for name in call.states), *values], kept
 
 
+@_at_home
 def backward(
     call: Call,
     sizes: BatchSizes,
@@ -72,14 +87,14 @@ def backward(
     """As `compiled.backward`."""
     given, asked_for = _Given(call, sizes, arrays), list(wanted)
     wanted = asked_for if given.projection is None else projection_names(asked_for)
-    d_rows = None if grads[0] is None else grads[0].reshape(sizes.rows, -1).contiguous()
+    d_rows = None if grads[0] is None else contiguous(grads[0].reshape(sizes.rows, -1))
     d_final = grads[1 + call.cell.states.index("h")] if call.want_state else None
     plan, hidden, total, x = call.plan, given.hidden, sizes.rows, given.rows
     slots: dict[int, Tensor] = {}
     if given.projection is None:
-        slots[call.home] = _some(results[0]).reshape(total, hidden).contiguous()
+        slots[call.home] = contiguous(_some(results[0]).reshape(total, hidden))
     values = results[1 + len(call.states) :]
-    slots |= {slot: _some(value).contiguous() for slot, value in zip(call.value_slots, values, strict=True)}
+    slots |= {slot: contiguous(_some(value)) for slot, value in zip(call.value_slots, values, strict=True)}
     if kept is not None:
         slots |= {slot: kept[k, :total] for k, slot in enumerate(call.kept_slots(given.rounds))}
     rows = slots[call.home].to(x.dtype)
@@ -88,7 +103,7 @@ def backward(
         d_projected = given.projection.pull(d_rows, d_final)
         d_rows = None if d_projected is None else d_projected @ given.outer("weight_hr")
     asked = {
-        plan.values.index(name): grad.contiguous()
+        plan.values.index(name): contiguous(grad)
         for name, grad in zip(call.values, grads[1 + len(call.states) :], strict=True)
         if grad is not None
     }
@@ -166,6 +181,15 @@ def backward(
     return {name: out[name] for name in asked_for}
 
 
+def _history(state: Tensor, total: int) -> Tensor:
+    """`[N + R, H]` initial states, and room behind them: rows are given out, so they begin where any tensor might."""
+    count = len(state) + total
+    before = -state.numel() % (ALIGNED // state.element_size())
+    found = state.new_empty(before + count * state.shape[1])[before:].view(count, -1)
+    found[: len(state)] = state
+    return found
+
+
 def _state_rows(
     plan: Any, slots: dict[int, Tensor], name: str, rows: Tensor, total: int, hidden: int
 ) -> Tensor:
@@ -231,7 +255,7 @@ class _Given:
 
     def outer(self, name: str) -> Tensor:
         """One of the arrays, contiguous, as it was given."""
-        return self._arrays[self.call.place[name]].contiguous()
+        return contiguous(self._arrays[self.call.place[name]])
 
     def form(self, slots: tuple[int, ...], **asked: Any) -> Form:
         """The form of a pass."""
@@ -256,6 +280,6 @@ class _Given:
         if call.has_mask:
             named["mask"] = self.array("mask")
         for name, place in call.held_at.items():
-            held = self._arrays[place].expand(total, self.hidden).contiguous()
+            held = contiguous(self._arrays[place].expand(total, self.hidden))
             named[f"held_{call.plan.values.index(name)}"] = held
         return named

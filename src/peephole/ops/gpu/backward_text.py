@@ -6,6 +6,7 @@ weights and inputs are products of these over all rows, taken afterwards (`gradi
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Sequence
 
 from peephole.equations.emit_triton import Pointwise
@@ -16,12 +17,13 @@ from peephole.ops.gpu.forward_text import from_table, renamed
 from peephole.ops.gpu.text import before, dot, indent, kernel, load, step, units, vectors
 
 
-def functions(form: Form) -> list[Pointwise]:
+@functools.lru_cache(maxsize=1024)
+def functions(form: Form) -> tuple[Pointwise, ...]:
     """The pointwise functions, by level."""
-    return [
+    return tuple(
         emit_backward(form.plan, level, form.held, form.asked, form.wanted, form.parameters)
         for level in range(form.plan.levels)
-    ]
+    )
 
 
 def _taken(form: Form, kind: str) -> list[str]:
@@ -109,7 +111,7 @@ def _stores(form: Form, results: Sequence[str], *, on_chip: bool) -> list[str]:
         elif name.startswith("d_prev_"):
             at = "" if on_chip else f"{name}_at + n[:, None] * H + u[None, :]"
         elif name.startswith("d_vector_"):
-            place = f"d_vectors_at + (tl.program_id(0) * {len(form.plan.vectors)} + {name[9:]}) * H + u"
+            place = f"d_vectors_at + (tl.program_id(0).to(tl.int64) * {len(form.plan.vectors)} + {name[9:]}) * H + u"
             if on_chip:
                 lines.append(f"sum_{name[9:]} += {name}")
             else:
@@ -200,7 +202,7 @@ def on_chip(form: Form) -> str:
         for name in states
     ]
     for k in sums:
-        place = f"d_vectors_at + (tl.program_id(0) * {len(plan.vectors)} + {k}) * H + u"
+        place = f"d_vectors_at + (tl.program_id(0).to(tl.int64) * {len(plan.vectors)} + {k}) * H + u"
         body.append(f"tl.store({place}, tl.sum(sum_{k}, 0), mask=u < H)")
     sizes = ["N", "STEPS", "H", "BN: tl.constexpr", "BH: tl.constexpr"]
     return kernel("backward_on_chip", [*renamed(pointers(form)), *sizes], body)

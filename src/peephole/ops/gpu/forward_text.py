@@ -6,6 +6,8 @@ emitted pointwise function.
 
 from __future__ import annotations
 
+import functools
+
 from peephole.equations.emit_triton import Pointwise
 from peephole.equations.emit_triton import forward as emit_forward
 from peephole.ops.gpu.form import Form
@@ -23,7 +25,7 @@ def pointers(form: Form) -> list[str]:
         *(["bias"] if form.has_bias else []),
         *(f"p_{name}" for name in dict.fromkeys(form.vector(k)[0] for k in range(len(form.plan.vectors)))),
         *(["mask"] if form.has_mask else []),
-        *(f"history_{name}" for name in form.remembered),  # [N + R, H]
+        *(f"history_{name}" for name in histories(form)),  # [N + R, H]
         *(f"state_{name}" for name in cell.states),  # [N, H] initial states, overwritten by the final ones
         *(f"slot_{k}" for k in form.slots),  # [R, H]
         *(f"held_{k}" for k in form.held),  # [R, H]
@@ -38,9 +40,26 @@ def scratch(form: Form) -> list[str]:
     ]
 
 
-def functions(form: Form) -> list[Pointwise]:
+@functools.lru_cache(maxsize=1024)
+def functions(form: Form) -> tuple[Pointwise, ...]:
     """The pointwise functions, by phase."""
-    return [emit_forward(form.plan, phase, form.slots, form.held) for phase in range(form.plan.phases)]
+    return tuple(emit_forward(form.plan, phase, form.slots, form.held) for phase in range(form.plan.phases))
+
+
+def histories(form: Form) -> tuple[str, ...]:
+    """States that are stored for every row.
+
+    They are those of `Form.remembered`, and those of which a phase reads the one before the step after another has written the new
+    one in its place.
+    """
+    made = functions(form)
+
+    def is_read_late(name: str) -> bool:
+        new = f"slot_{form.plan.slot_of_state(name)}"
+        phase = next(k for k, function in enumerate(made) if new in function.results)
+        return any(f"prev_{name}" in function.arguments for function in made[phase + 1 :])
+
+    return tuple(name for name in form.cell.states if name in form.remembered or is_read_late(name))
 
 
 def _biases(form: Form, lanes: list[int]) -> list[str]:
@@ -103,7 +122,7 @@ def _new_state(form: Form, state: str, name: str, *, on_chip: bool) -> list[str]
     lines: list[str] = []
     for twin in twins:
         lines.append(f"new_{twin} = {name}" + (f".to(tl.{form.dtype})" if twin == "h" else ""))
-        if twin in form.remembered and (twin == "h" or not on_chip):
+        if twin == "h" or (not on_chip and twin in histories(form)):
             lines.append(
                 f"tl.store(history_{twin} + (N + row)[:, None] * H + u[None, :], new_{twin}, mask=inside)"
             )
@@ -186,10 +205,12 @@ def _tile(form: Form, phase: int, function: Pointwise) -> list[str]:
                         dot(form, "left", "right", f"lane_{p.lane}"),
                     ]
         lines += ["for first_k in range(0, H, BK):", *indent(loop)]
+    in_place = False
     for name in function.arguments:
         if name.startswith("prev_"):
             state = name[5:]
-            at = (f"history_{state}", "past") if state in form.remembered else (f"state_{state}", "n")
+            in_place |= state not in histories(form)
+            at = (f"history_{state}", "past") if state in histories(form) else (f"state_{state}", "n")
             lines.append(f"{name} = {load(at[0], f'{at[1]}[:, None] * H + u[None, :]', 'inside', form)}")
         elif name.startswith("kept_"):
             lines.append(f"{name} = {load(f'{name}_at', 'n[:, None] * H + u[None, :]', 'inside', form)}")
@@ -198,6 +219,7 @@ def _tile(form: Form, phase: int, function: Pointwise) -> list[str]:
         *vectors(form, (name for name in function.arguments if name.startswith("vector_"))),
         *_held(form, function),
         function.call(),
+        *(["tl.debug_barrier()"] if in_place else []),  # all of this tile is read before any of it is written
         *_stores(form, function, on_chip=False),
     ]
 
@@ -253,5 +275,5 @@ def element(name: str, form: Form) -> str:
     """Dtype of what a pointer points to."""
     if name in ("offsets", "lengths"):
         return "int64"
-    own = ("w_", "p_", "mask", "bias", "history_h", "state_h", "rows", "initial_h", "d_lanes", "d_rows")
-    return form.dtype if name.startswith(own) else form.accumulated
+    own = ("mask", "bias", "history_h", "state_h", "d_lanes_at", "d_rows_at")
+    return form.dtype if name in own or name.startswith(("w_", "p_")) else form.accumulated

@@ -1,7 +1,8 @@
 """What Triton's own functions lack on some device, or do otherwise with NaN. Only imported where Triton is installed.
 
-`tanh` and `log1p` are written out, since Triton's interpreter has no library of the device's. Bounds are tested
-(`tests/ops/test_gpu_functions.py`).
+`tanh` and `log1p` are written out, since Triton's interpreter has no library of the device's. Bounds are tested there
+(`tests/ops/test_gpu_functions.py`), with exact quotients and exponentials. A GPU's in float32 are approximate: eˣ is off by about
+|x| units in the last place, so a sigmoid far below zero is too.
 """
 # pyright: reportUnknownParameterType=false, reportMissingParameterType=false, reportUnknownVariableType=false
 # pyright: reportUnknownMemberType=false, reportUntypedFunctionDecorator=false, reportUnknownArgumentType=false

@@ -14,8 +14,11 @@ def indent(lines: Iterable[str], by: int = 1) -> list[str]:
 
 
 def kernel(name: str, arguments: Sequence[str], body: Iterable[str]) -> str:
-    """A kernel's source."""
-    return "\n".join(["@triton.jit", f"def {name}({', '.join(arguments)}):", *indent(body)])
+    """A kernel's source. Of its numbers only H is compiled in, as far as 16 divides it."""
+    counts = [name for name in arguments if name in ("N", "STEPS", "ahead")]
+    return "\n".join(
+        [f"@triton.jit(do_not_specialize={counts})", f"def {name}({', '.join(arguments)}):", *indent(body)]
+    )
 
 
 def load(pointer: str, offset: str, mask: str, form: Form) -> str:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from peephole.ops.batch_sizes import BatchSizes
+from peephole.ops.gpu.transfer import is_captured, to_device
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -47,7 +48,7 @@ class Shape:
     @functools.cached_property
     def sequence(self) -> Tensor:
         """`[R]` the sequence of each row."""
-        return torch.from_numpy(self._rows[1]).to(self.offsets.device)
+        return to_device(self._rows[1], self.offsets.device)
 
     @functools.cached_property
     def past(self) -> tuple[Tensor, Tensor]:
@@ -58,25 +59,32 @@ class Shape:
         forward = np.where(time > 0, self.batch + starts[np.maximum(time - 1, 0)] + place, place)
         reverse = np.where(place < sizes[time + 1], self.batch + starts[time + 1] + place, place)
         device = self.offsets.device
-        return torch.from_numpy(forward).to(device), torch.from_numpy(reverse).to(device)
+        return to_device(forward, device), to_device(reverse, device)
 
 
-_known: weakref.WeakKeyDictionary[BatchSizes, dict[tuple[int, torch.device], Shape]] = (
-    weakref.WeakKeyDictionary()
-)
+_known: weakref.WeakKeyDictionary[BatchSizes, dict[Any, Shape]] = weakref.WeakKeyDictionary()
 
 
 def shape_of(sizes: BatchSizes, batch: int, device: torch.device) -> Shape:
-    """The batch sizes on a device; they go there once."""
+    """The batch sizes on a device; they go there once for each stream, as only its own work waits for the copy.
+
+    In a graph that is captured they are made anew: it outlives what is known, and fills memory of its own when it is replayed.
+    """
+    if is_captured(device):
+        return _make(sizes, batch, device)
     known = _known.setdefault(sizes, {})
-    if (batch, device) not in known:
-        numbers = sizes.array
-        lengths = np.zeros(batch, np.int64)
-        # A sequence's length is the number of steps at which more are alive than its place.
-        lengths[: sizes.batch] = np.searchsorted(-numbers, -np.arange(sizes.batch), side="left")
-        both = torch.from_numpy(np.concatenate([np.zeros(1, np.int64), np.cumsum(numbers), lengths]))
-        if device.type == "cuda":
-            both = both.pin_memory().to(device, non_blocking=True)
-        # A copy of the lengths begins at an address of its own, as the kernels expect.
-        known[batch, device] = Shape(sizes, batch, both[: sizes.steps + 1], both[sizes.steps + 1 :].clone())
-    return known[batch, device]
+    key = batch, device, torch.cuda.current_stream(device) if device.type == "cuda" else None
+    if key not in known:
+        known[key] = _make(sizes, batch, device)
+    return known[key]
+
+
+def _make(sizes: BatchSizes, batch: int, device: torch.device) -> Shape:
+    numbers = sizes.array
+    lengths = np.zeros(batch, np.int64)
+    # A sequence's length is the number of steps at which more are alive than its place.
+    lengths[: sizes.batch] = np.searchsorted(-numbers, -np.arange(sizes.batch), side="left")
+    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(numbers)])
+    both = to_device(np.concatenate([offsets, lengths]), device)
+    # A copy of the lengths begins at an address of its own, as the kernels expect.
+    return Shape(sizes, batch, both[: len(offsets)], both[len(offsets) :].clone())

@@ -8,14 +8,18 @@ one.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from peephole.ops.batch_sizes import Integers
 from peephole.ops.gpu.rule import Driver
 from peephole.ops.gpu.shape import Shape
+from peephole.ops.gpu.transfer import is_captured, to_device
 
 AHEAD = 32  # steps of a graph
 _MOST = 64  # graphs that are kept
@@ -42,16 +46,21 @@ def run_steps(
     """
     device = arguments[0].device
     steps = shape.sizes.steps + int(once_more)
-    addresses = torch.tensor([shape.sizes.steps, *(tensor.data_ptr() for tensor in arguments)])
-    if device.type == "cuda" and not torch.cuda.is_current_stream_capturing():
+    if (
+        hidden % 16 == 0
+    ):  # then the kernels count on addresses that 16 divides, as those of all that they write to are
+        arguments = [tensor if tensor.data_ptr() % 16 == 0 else tensor.clone() for tensor in arguments]
+    addresses = np.array([shape.sizes.steps, *(tensor.data_ptr() for tensor in arguments)], np.int64)
+    if device.type == "cuda" and not is_captured(device):
         key = (kernels, driver, shape.batch, hidden, device, torch.cuda.current_stream(device))
-        if key not in _graphs:
-            if len(_graphs) >= _MOST:
-                _graphs.pop(next(iter(_graphs)))
-            _graphs[key] = _Graph(kernels, driver, shape.batch, hidden, addresses.to(device))
-        _graphs[key].run(addresses, steps)
+        with _lock:
+            if key not in _graphs:
+                if len(_graphs) >= _MOST:
+                    _graphs.pop(next(iter(_graphs)))
+                _graphs[key] = _Graph(kernels, driver, shape.batch, hidden, addresses, device)
+            _graphs[key].run(addresses, steps)
         return
-    table, counter = addresses.to(device), torch.zeros(1, dtype=torch.int64, device=device)
+    table, counter = to_device(addresses, device), torch.zeros(1, dtype=torch.int64, device=device)
     for step in range(steps):
         _launch(kernels, table, counter, step, driver, shape.batch, hidden)
 
@@ -77,38 +86,50 @@ class _Graph:
     """A captured graph of `AHEAD` steps, with its table and counter.
 
     Args:
-        kernels: what is launched, as `run_steps` takes it; so for all but the last.
+        kernels: what is launched, as `run_steps` takes it; so for all but the last two.
         driver: likewise.
         batch: N.
         hidden: H.
-        table: addresses of a first call.
+        addresses: the table of a first call.
+        device: where the kernels run, the current one.
     """
 
+    @torch.inference_mode(False)  # tensors of that mode could not be written to outside of it
     def __init__(
-        self, kernels: tuple[Any, ...], driver: Driver, batch: int, hidden: int, table: Tensor
+        self,
+        kernels: tuple[Any, ...],
+        driver: Driver,
+        batch: int,
+        hidden: int,
+        addresses: Integers,
+        device: torch.device,
     ) -> None:
-        self.table, self.counter = table, torch.zeros(1, dtype=torch.int64, device=table.device)
+        self.table = to_device(addresses, device)
+        self.counter = torch.zeros(1, dtype=torch.int64, device=device)
         self.graph = torch.cuda.CUDAGraph()
 
         def launch(ahead: int) -> None:
             _launch(kernels, self.table, self.counter, ahead, driver, batch, hidden)
 
-        # Kernels are compiled and loaded before a capture, in which they cannot be. With T = 0 they write nothing.
+        # Kernels are compiled and loaded before a capture, in which they cannot be. With T = 0 they change nothing.
         self.table[0] = 0
-        for ahead in (0, 1, 2, 16):  # 1, multiples of 16 and other numbers are compiled apart
-            launch(ahead)
-        torch.cuda.synchronize(table.device)
-        with torch.cuda.graph(self.graph):
+        launch(0)
+        # A stream of this device, whatever torch captured on before; other threads may do as they like meanwhile.
+        stream = torch.cuda.Stream(device)
+        with torch.cuda.graph(self.graph, stream=stream, capture_error_mode="thread_local"):
             for ahead in range(AHEAD):
                 launch(ahead)
             self.counter.add_(AHEAD)
 
-    def run(self, addresses: Tensor, steps: int) -> None:
+    def run(self, addresses: Integers, steps: int) -> None:
         """Fill the table and replay."""
-        self.table.copy_(addresses.pin_memory(), non_blocking=True)
+        self.table.copy_(torch.from_numpy(addresses).pin_memory(), non_blocking=True)
         self.counter.zero_()
         for _ in range(0, steps, AHEAD):
             self.graph.replay()
 
 
 _graphs: dict[tuple[Any, ...], _Graph] = {}  # one graph on two streams at once would share its table
+_lock = (
+    threading.Lock()
+)  # and so would two threads on one stream, between filling the table and the last replay

@@ -144,7 +144,7 @@ def _run_operator(request: Request, arrays: list[Tensor], first_state: int, size
 def _dtypes(request: Request, arrays: list[Tensor]) -> tuple[str, ...] | None:
     """Names of the dtypes that the results get, where those of the kernel may be others."""
     autocast = autocast_dtype(arrays)
-    if autocast is None and arrays[0].dtype != torch.bfloat16:
+    if autocast is None and arrays[0].dtype not in (torch.bfloat16, torch.float16):
         return None
     return _result_dtypes(
         request.cell,

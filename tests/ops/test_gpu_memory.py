@@ -102,6 +102,20 @@ def test_nothing_is_negated_late(launched: list[dict[str, torch.Tensor]]) -> Non
     assert not any(tensor.is_neg() for named in launched for tensor in named.values())
 
 
+def test_what_was_kept_may_come_back_laid_out_anew() -> None:
+    rows, sizes, weights, state = scaled_case(CELL, [2, 1], 3, 5)
+
+    def turned(tensor: torch.Tensor) -> torch.Tensor:
+        return tensor if tensor.ndim < 2 else tensor.mT.contiguous().mT
+
+    found: list[torch.Tensor] = []
+    for unpack in (lambda tensor: tensor, turned):
+        with torch.autograd.graph.saved_tensors_hooks(lambda tensor: tensor, unpack):
+            out = run(CELL, rows, sizes, weights, state, backend="triton").rows
+        found += torch.autograd.grad(out.sin().sum(), weights["weight_hh"])
+    torch.testing.assert_close(*found, rtol=0, atol=0)
+
+
 def test_products_around_the_kernels_are_not_lowered_again_by_autocast(
     launched: list[dict[str, torch.Tensor]],
 ) -> None:

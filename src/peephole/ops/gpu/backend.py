@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 
 def _at_home(run: Callable[..., T]) -> Callable[..., T]:
-    """Run a pass on the device of its tensors, since Triton launches on the current one, and without autocast, which had its way."""
+    """Run a pass on its tensors' device, since Triton launches on the current one, and without autocast, which had its way."""
 
     @functools.wraps(run)
     def at_home(call: Call, sizes: BatchSizes, arrays: Sequence[Tensor], *others: Any, **options: Any) -> T:
@@ -96,7 +96,8 @@ def backward(
     values = results[1 + len(call.states) :]
     slots |= {slot: contiguous(_some(value)) for slot, value in zip(call.value_slots, values, strict=True)}
     if kept is not None:
-        slots |= {slot: kept[k, :total] for k, slot in enumerate(call.kept_slots(given.rounds))}
+        stored = contiguous(kept)  # a transform or a hook may have laid it out anew
+        slots |= {slot: stored[k, :total] for k, slot in enumerate(call.kept_slots(given.rounds))}
     rows = slots[call.home].to(x.dtype)
     d_projected: Tensor | None = None
     if given.projection is not None:

@@ -49,8 +49,8 @@ def functions(form: Form) -> tuple[Pointwise, ...]:
 def histories(form: Form) -> tuple[str, ...]:
     """States that are stored for every row.
 
-    They are those of `Form.remembered`, and those of which a phase reads the one before the step after another has written the new
-    one in its place.
+    They are those of `Form.remembered`, and those of which a phase reads the one before the step when an earlier phase has put
+    the new one in its place.
     """
     made = functions(form)
 

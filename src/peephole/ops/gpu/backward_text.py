@@ -229,7 +229,7 @@ def _sums(form: Form, products: list[Product], into: str, row: str, alive: str) 
                 "mask=(k < H)[:, None] & (u < H)[None, :], other=0.0)",
                 dot(form, "left", "right", "part"),
             ]
-        lines += ["part = zero", "for first_k in range(0, H, BK):", *indent(loop)]
+        lines += ["part = zero", "for first_k in range(0, summed, BK):", *indent(loop)]
         keep = load("mask", "n[:, None] * H + u[None, :]", f"{alive}[:, None] & (u < H)[None, :]", form)
         lines.append(f"{into} += part * {keep}" if masked else f"{into} += part")
     return lines
@@ -304,6 +304,7 @@ def tiled(form: Form) -> str:
     body = [
         "first = tl.program_id(0).to(tl.int64) * BN",
         "n = first + tl.arange(0, BN)",
+        "summed = H",
         "steps = tl.load(lengths + first)",
         "for s in range(0, steps + 1):",
         *indent(loop),
@@ -323,6 +324,7 @@ def step_kernel(form: Form, level: int) -> str:
         *step(form),
         *before(form),
         *_last(form),
+        "summed = tl.where(there | known, H, 0)",
         *_tile(form, level, functions(form)[level]),
     ]
     sizes = ["ahead", "N", "H", "BN: tl.constexpr", "BH: tl.constexpr", "BK: tl.constexpr"]

@@ -204,7 +204,7 @@ def _tile(form: Form, phase: int, function: Pointwise) -> list[str]:
                         "mask=(u < H)[None, :] & (k < H)[:, None], other=0.0)",
                         dot(form, "left", "right", f"lane_{p.lane}"),
                     ]
-        lines += ["for first_k in range(0, H, BK):", *indent(loop)]
+        lines += ["for first_k in range(0, summed, BK):", *indent(loop)]
     in_place = False
     for name in function.arguments:
         if name.startswith("prev_"):
@@ -233,6 +233,7 @@ def tiled(form: Form) -> str:
     body = [
         "first = tl.program_id(0).to(tl.int64) * BN",
         "n = first + tl.arange(0, BN)",
+        "summed = H",
         "steps = tl.load(lengths + first)",
         "for s in range(0, steps):",
         *indent(loop),
@@ -256,6 +257,7 @@ def step_kernel(form: Form, phase: int) -> str:
         "u = tl.program_id(1) * BH + tl.arange(0, BH).to(tl.int64)",
         *step(form),
         *before(form),
+        "summed = tl.where(there, H, 0)",  # no weights are read at steps beyond the last, which a graph has
         *_tile(form, phase, function),
     ]
     sizes = ["ahead", "N", "H", "BN: tl.constexpr", "BH: tl.constexpr", "BK: tl.constexpr"]

@@ -140,18 +140,27 @@ def test_what_auto_takes_on_a_gpu(cell, asked: dict[str, object], name: str) -> 
 
 
 @pytest.mark.usefixtures("_a_gpu")
-def test_a_gpu_that_is_too_old_or_absent_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gpu_that_is_too_old_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(available, "_capability", lambda: (7, 5))
     with pytest.raises(BackendUnavailable, match=r"it needs compute capability 8\.0; this GPU has 7\.5"):
         choose_backend(cells.GRU("before"), device="cuda", backend="triton")
-    assert (
-        choose_backend(cells.GRU("before")).refused.get("triton", "it runs on GPUs only")
-        == "it runs on GPUs only"
-    )
-    monkeypatch.setattr(available, "version", lambda: None)
-    monkeypatch.undo()
-    monkeypatch.setattr(available, "version", lambda: None)
-    with pytest.raises(BackendUnavailable, match="Triton is not installed"):
+
+
+@pytest.mark.parametrize(
+    ("interpreted", "installed", "words"),
+    [
+        (False, None, "Triton is not installed"),
+        (True, "3.7.1", "Triton's interpreter runs on CPUs only"),
+        (False, "3.7.1", "there is no GPU"),
+    ],
+)
+def test_why_there_are_no_kernels_on_a_gpu(
+    interpreted: bool, installed: str | None, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(available, "is_interpreted", lambda: interpreted)
+    monkeypatch.setattr(available, "version", lambda: installed)
+    monkeypatch.setattr(available, "_has_gpu", lambda: False)
+    with pytest.raises(BackendUnavailable, match=words):
         choose_backend(cells.GRU("before"), device="cuda", backend="triton")
 
 

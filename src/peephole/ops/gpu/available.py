@@ -63,6 +63,8 @@ def refusal(cell: Cell, device: str, dtype: str, *, projection: bool, recurrent_
     """
     if device == "cpu" and not is_interpreted():
         return "it runs on GPUs only"
+    if device == "cuda" and is_interpreted():
+        return "TRITON_INTERPRET=1 is in the environment, and Triton's interpreter runs on CPUs only"
     if device not in ("cuda", "cpu"):
         return f"it runs on GPUs of CUDA only, not on {device}"
     if (reason := unavailable()) is not None:
@@ -75,7 +77,7 @@ def refusal(cell: Cell, device: str, dtype: str, *, projection: bool, recurrent_
         return "it has no recurrent dropout of a projected h"
     if projection and not _can_fold(cell):
         return "a projected h that is not added to the input is the reference's"
-    if device == "cuda" and not is_interpreted() and (found := _capability()) < OLDEST:
+    if device == "cuda" and (found := _capability()) < OLDEST:
         return f"it needs compute capability {OLDEST[0]}.{OLDEST[1]}; this GPU has {found[0]}.{found[1]}"
     return None
 

@@ -8,7 +8,7 @@ import torch
 from peephole import cells, nn
 from peephole.equations import Cell
 from peephole.ops import choose_backend, run
-from peephole.ops.gpu import backend, rule
+from peephole.ops.gpu import given, rule
 from peephole.ops.gpu.form import Form
 from support.agreement import close_in_norm, results, same_bits, scaled_case
 from support.cases import CELLS
@@ -28,7 +28,7 @@ TILES = {
 @pytest.fixture(params=list(TILES))
 def driver(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Runs everything by one driver, in tiles that are too small."""
-    monkeypatch.setattr(backend, "choose_driver", lambda *_: TILES[request.param])
+    monkeypatch.setattr(given, "choose_driver", lambda *_: TILES[request.param])
     return request.param
 
 

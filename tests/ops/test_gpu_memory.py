@@ -13,7 +13,7 @@ from peephole import cells
 from peephole.ops import run
 from peephole.ops.batch_sizes import BatchSizes
 from peephole.ops.call import call_of
-from peephole.ops.gpu import backend, backward_text, forward_text, rule, steps
+from peephole.ops.gpu import backend, backward_pass, backward_text, forward_text, given, rule, steps
 from peephole.ops.gpu.form import Form
 from peephole.ops.gpu.transfer import by_kernels
 from peephole.ops.graph import _dtypes  # pyright: ignore[reportPrivateUsage]
@@ -33,7 +33,8 @@ def launched(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, torch.Tensor]]:
         found.append(dict(args[-1]))
         launch(*args)
 
-    monkeypatch.setattr(backend, "launch", watched)
+    for module in (backend, backward_pass):
+        monkeypatch.setattr(module, "launch", watched)
     return found
 
 
@@ -54,7 +55,8 @@ def test_a_pass_runs_with_its_tensors_device_as_the_current_one(monkeypatch: pyt
         launch(*args)
 
     monkeypatch.setattr(torch.cuda, "device_of", device_of)
-    monkeypatch.setattr(backend, "launch", watched)
+    for module in (backend, backward_pass):
+        monkeypatch.setattr(module, "launch", watched)
     rows, sizes, weights, state = scaled_case(CELL, [2], 3, 4)
     run(CELL, rows, sizes, weights, state, backend="triton").rows.sum().backward()
     assert launches == [1, 1]
@@ -77,7 +79,7 @@ def test_the_table_holds_aligned_addresses_whatever_is_given(monkeypatch: pytest
         return to_device(numbers, device)
 
     monkeypatch.setattr(steps, "to_device", watched)
-    monkeypatch.setattr(backend, "choose_driver", lambda *_: rule.Driver("steps", 16, 16, 16, 4))
+    monkeypatch.setattr(given, "choose_driver", lambda *_: rule.Driver("steps", 16, 16, 16, 4))
     rows, sizes, weights, state = scaled_case(CELL, [2, 1], 3, 16)
     expected = run(CELL, rows, sizes, weights, state, backend="reference").rows
     flat = torch.cat([torch.zeros(1).double(), *(value.detach().flatten() for value in weights.values())])

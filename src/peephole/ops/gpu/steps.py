@@ -46,9 +46,8 @@ def run_steps(
     """
     device = arguments[0].device
     steps = shape.sizes.steps + int(once_more)
-    if (
-        hidden % 16 == 0
-    ):  # then the kernels count on addresses that 16 divides, as those of all that they write to are
+    # Where 16 divides H, the kernels count on addresses that it divides too, as those of all that they write to are.
+    if hidden % 16 == 0:
         arguments = [tensor if tensor.data_ptr() % 16 == 0 else tensor.clone() for tensor in arguments]
     addresses = np.array([shape.sizes.steps, *(tensor.data_ptr() for tensor in arguments)], np.int64)
     if device.type == "cuda" and not is_captured(device):
@@ -129,7 +128,7 @@ class _Graph:
             self.graph.replay()
 
 
-_graphs: dict[tuple[Any, ...], _Graph] = {}  # one graph on two streams at once would share its table
-_lock = (
-    threading.Lock()
-)  # and so would two threads on one stream, between filling the table and the last replay
+# A graph on two streams at once would share its table, and so would two threads on one stream, between filling it and the last
+# replay.
+_graphs: dict[tuple[Any, ...], _Graph] = {}
+_lock = threading.Lock()

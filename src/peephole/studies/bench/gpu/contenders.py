@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from peephole.errors import BackendUnavailable
 from peephole.ops import choose_backend
 from peephole.ops.gpu.form import Form
+from peephole.ops.gpu.given import shared_memory
 from peephole.ops.gpu.rule import choose_driver
 from peephole.studies.bench.contender import Contender, Refusal
 from peephole.studies.bench.gpu.graph import Recording, record_graph
@@ -100,7 +101,8 @@ class GraphContender(RotatingContender):
 def driver_of(problem: Problem) -> str:
     """Return which of Triton's drivers runs a problem."""
     form = Form(problem.cell, problem.dtype, False, True, False, (), ())
-    return choose_driver(form, problem.case.batch, problem.case.hidden).name
+    shared = shared_memory(torch.device(problem.device))
+    return choose_driver(form, problem.case.batch, problem.case.hidden, shared).name
 
 
 def _triton(problem: Problem) -> Contender | Refusal:

@@ -8,9 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-_WARM_UP = (
-    2  # passes before the recording, which libraries use to make their handles and choose their kernels
-)
+_WARM_UP = 2  # passes before the recording, in which libraries make their handles and choose their kernels
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -53,7 +53,8 @@ def can(backend: str, cell: Cell, dtype: torch.dtype, **asked: object) -> bool:
 
 ABLE = [
     by_speed(name, cell, dtype, id=f"{name}-{cell!r}-{dtype}")
-    for name in NAMES for cell in CELLS for dtype in DTYPES if can(name, cell, dtype)
+    for name in NAMES for cell in CELLS for dtype in DTYPES
+    if can(name, cell, dtype) and (dtype != torch.float16 or name == "triton")  # others sum in it, and overflow
 ]  # fmt: skip
 
 

@@ -41,11 +41,14 @@ def check(cell: Cell, dtype: torch.dtype = torch.float64, **options: object) -> 
 
 
 @pytest.mark.usefixtures("driver")
-@pytest.mark.parametrize("cell", [cells.PeepholeLSTM(), Late()], ids=lambda cell: cell.name)
+@pytest.mark.parametrize(
+    "cell", [cells.PeepholeLSTM(), pytest.param(Late(), marks=pytest.mark.slow)], ids=lambda cell: cell.name
+)
 def test_a_driver_agrees_with_the_reference(cell: Cell) -> None:
     check(cell)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("driver")
 def test_states_other_than_h_are_float32_whatever_their_names() -> None:
     check(Late(), torch.bfloat16)
@@ -88,6 +91,7 @@ def test_the_same_bits_every_time() -> None:
     same_bits(first, second)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["saturated", "infinite", "nan"])
 def test_hard_inputs_give_what_the_reference_gives(what: str) -> None:
     cell = cells.PeepholeLSTM()
@@ -189,6 +193,7 @@ def test_it_is_asked_for_by_name_on_a_cpu() -> None:
     assert choose_backend(cells.LSTM(), backend="triton").name == "triton"
 
 
+@pytest.mark.slow
 def test_layers_pass_their_backend_on() -> None:
     torch.manual_seed(0)
     layer = nn.PeepholeLSTM(3, 4, num_layers=2, bidirectional=True, backend="triton", dtype=torch.float64)

@@ -9,6 +9,8 @@ import triton.language as tl
 
 from peephole.ops.gpu import functions
 
+pytestmark = pytest.mark.slow  # the interpreter makes seconds of it
+
 WIDE = 1 << 12
 
 

@@ -239,7 +239,8 @@ def test_lengths_are_checked_with_their_places() -> None:
         ),
         (
             lambda: ours.LSTM(3, 4, backend="tirton"),
-            "LSTM: backend must be one of 'auto', 'compiled', 'triton', 'torch', 'reference'; got 'tirton' (did you mean 'triton'?)",
+            "LSTM: backend must be one of 'auto', 'compiled', 'triton', 'torch', 'reference'; "
+            "got 'tirton' (did you mean 'triton'?)",
         ),
         (lambda: ours.GRU(3, 4, reset="never"), "GRU: reset must be one of 'after', 'before'; got 'never'"),
         (

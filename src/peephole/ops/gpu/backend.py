@@ -58,6 +58,6 @@ def _history(state: Tensor, total: int) -> Tensor:
     """`[N + R, H]` initial states, and room behind them: rows are given out, so they begin where any tensor might."""
     count = len(state) + total
     before = -state.numel() % (ALIGNED // state.element_size())
-    found = state.new_empty(before + count * state.shape[1])[before:].view(count, -1)
+    found = state.new_empty(before + count * state.shape[1])[before:].view(count, state.shape[1])
     found[: len(state)] = state
     return found

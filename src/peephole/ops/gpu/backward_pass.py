@@ -33,7 +33,7 @@ def backward(
     """As `compiled.backward`."""
     given, wanted = Given(call, sizes, arrays), list(wanted)
     slots = _stored(given, results, kept)
-    d_rows = None if grads[0] is None else contiguous(grads[0].reshape(sizes.rows, -1))
+    d_rows = None if grads[0] is None else contiguous(grads[0].reshape(sizes.rows, grads[0].shape[-1]))
     d_final = grads[1 + call.cell.states.index("h")] if call.want_state else None
     if given.projection is None:
         found = _Pass(given, slots, d_rows, grads, wanted)

@@ -99,6 +99,7 @@ def _changes(
         # h alone is kept in the dtype of rows; its change is a state like others.
         inner[f"state.{MARK}{name}"] = change[f"state.{name}"].to(wide)
     results = apply(run, sizes, [inner[name] for name in run.names])
-    rows = results[run.where(f"{MARK}h")].reshape(*value["rows"].shape[:-1], -1)
+    rows = results[run.where(f"{MARK}h")]
+    rows = rows.reshape(*value["rows"].shape[:-1], rows.shape[-1])
     states = [results[1 + run.states.index(MARK + name)] for name in call.states]
     return [rows, *states, *(results[run.where(MARK + name)] for name in call.values)]

@@ -27,6 +27,18 @@ from peephole.training import LanguageRecipe, PretrainRequest, Recipe, TrainRequ
 PARTS = ("classifier", "language")
 
 
+def _asked(arguments: argparse.Namespace) -> dict[str, Any]:
+    """What both trainings are asked alike."""
+    return {
+        "sources": (arguments.data,),
+        "group_column": arguments.group_column,
+        "resume": True,
+        "time_budget": arguments.time_budget,
+        "cpu": arguments.device == "cpu",
+        "command": command_line("benchmarks/gpu_training.py"),
+    }
+
+
 def classifier(arguments: argparse.Namespace) -> dict[str, Any]:
     """Train the classifier: what it brought, without ``seconds_an_epoch`` where the run was finished before."""
     recipe = Recipe(
@@ -37,14 +49,9 @@ def classifier(arguments: argparse.Namespace) -> dict[str, Any]:
     )
     result = train(
         TrainRequest(
-            sources=(arguments.data,),
             output=arguments.output / "classifier",
             recipe=recipe,
-            group_column=arguments.group_column,
-            resume=True,
-            time_budget=arguments.time_budget,
-            cpu=arguments.device == "cpu",
-            command=command_line("benchmarks/gpu_training.py"),
+            **_asked(arguments),
         )
     )
     ends = [0.0, *(line.seconds for line in result.history)]
@@ -64,14 +71,9 @@ def language(arguments: argparse.Namespace) -> dict[str, Any]:
     )
     result = pretrain(
         PretrainRequest(
-            sources=(arguments.data,),
             output=arguments.output / "language",
             recipe=recipe,
-            group_column=arguments.group_column,
-            resume=True,
-            time_budget=arguments.time_budget,
-            cpu=arguments.device == "cpu",
-            command=command_line("benchmarks/gpu_training.py"),
+            **_asked(arguments),
         )
     )
     found: dict[str, Any] = {"part": "language", "ending": result.ending}

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from peephole.equations import Cell
 from peephole.equations.plan import plan
+from peephole.ops.precision import KEPT
 
-DTYPES = ("float64", "float32", "bfloat16", "float16")
 _DRIVERS = ("/dev/nvidiactl", "/dev/dxg")  # of Linux, and of Linux inside Windows
 OLDEST = (8, 0)  # compute capability of the Ampere generation
 
@@ -71,8 +71,8 @@ def refusal(cell: Cell, device: str, dtype: str, *, projection: bool, recurrent_
         return reason
     if strange := [name for name in (*cell.parameters, *cell.states) if not name.isidentifier()]:
         return f"names of states and parameters must be identifiers; got {strange[0]!r}"
-    if dtype not in DTYPES:
-        return f"it computes in {', '.join(DTYPES)} only"
+    if dtype not in KEPT:
+        return f"it computes in {', '.join(KEPT)} only"
     if projection and recurrent_mask:
         return "it has no recurrent dropout of a projected h"
     if projection and not _can_fold(cell):

@@ -177,7 +177,8 @@ class _Pass:
         if of.kind == "operand":
             found = self._named[f"operand_{of.index}"]
         else:
-            found = self._history[given.call.cell.states[of.index]][given.shape.past[given.call.reverse]]
+            past = given.shape.past_in_reverse if given.call.reverse else given.shape.past
+            found = self._history[given.call.cell.states[of.index]][past]
         found = found.to(given.rows.dtype)
         return found * given.array("mask")[given.shape.sequence] if self.form.is_masked(p) else found
 

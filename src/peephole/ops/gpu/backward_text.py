@@ -13,8 +13,19 @@ from peephole.equations.emit_triton import Pointwise
 from peephole.equations.emit_triton import backward as emit_backward
 from peephole.equations.lanes import Product
 from peephole.ops.gpu.form import Form
-from peephole.ops.gpu.forward_text import from_table, renamed
-from peephole.ops.gpu.text import before, dot, indent, kernel, load, step, units, vectors
+from peephole.ops.gpu.text import (
+    before,
+    dot,
+    indent,
+    kernel,
+    load,
+    one_step_kernel,
+    renamed,
+    step,
+    tiled_kernel,
+    units,
+    vectors,
+)
 
 
 @functools.lru_cache(maxsize=1024)
@@ -298,34 +309,15 @@ def _last(form: Form) -> list[str]:
 def tiled(form: Form) -> str:
     """All steps of a few sequences, all units of them tile by tile; one step more takes the products of the first."""
     loop = [f"t = {'s' if form.reverse else 'steps - 1 - s'}", *step(form), *before(form), *_last(form)]
-    for level, function in enumerate(functions(form)):
-        tile = ["u = first_u + tl.arange(0, BH).to(tl.int64)", *_tile(form, level, function)]
-        loop += ["for first_u in range(0, H, BH):", *indent(tile), "tl.debug_barrier()"]
-    body = [
-        "first = tl.program_id(0).to(tl.int64) * BN",
-        "n = first + tl.arange(0, BN)",
-        "summed = H",
-        "steps = tl.load(lengths + first)",
-        "for s in range(0, steps + 1):",
-        *indent(loop),
-    ]
-    sizes = ["N", "STEPS", "H", "BN: tl.constexpr", "BH: tl.constexpr", "BK: tl.constexpr"]
-    return kernel("backward_tiled", [*renamed([*pointers(form), *scratch(form)]), *sizes], body)
+    tiles = (_tile(form, level, function) for level, function in enumerate(functions(form)))
+    return tiled_kernel("backward_tiled", [*pointers(form), *scratch(form)], loop, tiles, "steps + 1")
 
 
 def step_kernel(form: Form, level: int) -> str:
-    """One level of one step of one tile; see `forward_text.step_kernel`. Level 0 is launched once more at the end."""
-    body = [
-        *from_table(renamed([*pointers(form), *scratch(form)]), form),
-        "s = tl.load(counter) + ahead",
-        f"t = {'s' if form.reverse else 'STEPS - 1 - s'}",
-        "n = tl.program_id(0).to(tl.int64) * BN + tl.arange(0, BN)",
-        "u = tl.program_id(1) * BH + tl.arange(0, BH).to(tl.int64)",
-        *step(form),
-        *before(form),
+    """One level of one step of one tile. Level 0 is launched once more at the end."""
+    tile = [
         *_last(form),
         "summed = tl.where(there | known, H, 0)",
         *_tile(form, level, functions(form)[level]),
     ]
-    sizes = ["ahead", "N", "H", "BN: tl.constexpr", "BH: tl.constexpr", "BK: tl.constexpr"]
-    return kernel(f"backward_step_{level}", ["table", "counter", *sizes], body)
+    return one_step_kernel(f"backward_step_{level}", [*pointers(form), *scratch(form)], form, True, tile)

@@ -8,9 +8,8 @@ import functools
 from peephole.equations import Cell
 from peephole.equations.lanes import Product
 from peephole.equations.plan import Plan, plan
+from peephole.ops.precision import KEPT
 
-# dtype of rows, h, weights and mask → of what is computed, and of all else that is stored.
-ACCUMULATED = {"float64": "float64", "float32": "float32", "bfloat16": "float32", "float16": "float32"}
 PRECISIONS = {"highest": "ieee", "high": "tf32"}
 
 
@@ -20,7 +19,7 @@ class Form:
 
     Attributes:
         cell: the cell.
-        dtype: of rows, h, weights and mask: a key of `ACCUMULATED`.
+        dtype: of rows, h, weights and mask: a key of `precision.KEPT`.
         reverse: whether sequences are read from their ends.
         has_bias: whether ``bias_hh`` is given.
         has_mask: whether there is recurrent dropout.
@@ -54,7 +53,7 @@ class Form:
     @property
     def accumulated(self) -> str:
         """Dtype of what is computed."""
-        return ACCUMULATED[self.dtype]
+        return KEPT[self.dtype]
 
     @functools.cached_property
     def recurrent(self) -> tuple[Product, ...]:

@@ -11,7 +11,19 @@ import functools
 from peephole.equations.emit_triton import Pointwise
 from peephole.equations.emit_triton import forward as emit_forward
 from peephole.ops.gpu.form import Form
-from peephole.ops.gpu.text import before, dot, indent, kernel, load, step, units, vectors
+from peephole.ops.gpu.text import (
+    before,
+    dot,
+    indent,
+    kernel,
+    load,
+    one_step_kernel,
+    renamed,
+    step,
+    tiled_kernel,
+    units,
+    vectors,
+)
 
 
 def pointers(form: Form) -> list[str]:
@@ -131,12 +143,6 @@ def _new_state(form: Form, state: str, name: str, *, on_chip: bool) -> list[str]
     return lines
 
 
-def renamed(arguments: list[str]) -> list[str]:
-    """Arguments of a kernel: pointers whose names a block of the same name would take end in ``_at``."""
-    kinds = ("slot_", "held_", "operand_", "kept_", "d_")
-    return [f"{name}_at" if name.startswith(kinds) else name for name in arguments]
-
-
 def on_chip(form: Form) -> str:
     """All steps of a few sequences: weights and states stay in registers and shared memory. One tile has all units."""
     weights = list(dict.fromkeys((p.array, p.block) for p in form.recurrent))
@@ -227,55 +233,12 @@ def _tile(form: Form, phase: int, function: Pointwise) -> list[str]:
 def tiled(form: Form) -> str:
     """All steps of a few sequences, all units of them tile by tile; weights come from the second-level cache at each step."""
     loop = [f"t = {'steps - 1 - s' if form.reverse else 's'}", *step(form), *before(form)]
-    for phase, function in enumerate(functions(form)):
-        tile = ["u = first_u + tl.arange(0, BH).to(tl.int64)", *_tile(form, phase, function)]
-        loop += ["for first_u in range(0, H, BH):", *indent(tile), "tl.debug_barrier()"]
-    body = [
-        "first = tl.program_id(0).to(tl.int64) * BN",
-        "n = first + tl.arange(0, BN)",
-        "summed = H",
-        "steps = tl.load(lengths + first)",
-        "for s in range(0, steps):",
-        *indent(loop),
-    ]
-    arguments = renamed([*pointers(form), *scratch(form)])
-    sizes = ["N", "STEPS", "H", "BN: tl.constexpr", "BH: tl.constexpr", "BK: tl.constexpr"]
-    return kernel("forward_tiled", [*arguments, *sizes], body)
+    tiles = (_tile(form, phase, function) for phase, function in enumerate(functions(form)))
+    return tiled_kernel("forward_tiled", [*pointers(form), *scratch(form)], loop, tiles, "steps")
 
 
 def step_kernel(form: Form, phase: int) -> str:
-    """One phase of one step of one tile.
-
-    Pointers and T are read from a table, and the step from a counter: a graph of launches serves every call.
-    """
-    function = functions(form)[phase]
-    body = [
-        *from_table(renamed([*pointers(form), *scratch(form)]), form),
-        "s = tl.load(counter) + ahead",
-        f"t = {'STEPS - 1 - s' if form.reverse else 's'}",
-        "n = tl.program_id(0).to(tl.int64) * BN + tl.arange(0, BN)",
-        "u = tl.program_id(1) * BH + tl.arange(0, BH).to(tl.int64)",
-        *step(form),
-        *before(form),
-        "summed = tl.where(there, H, 0)",  # no weights are read at steps beyond the last, which a graph has
-        *_tile(form, phase, function),
-    ]
-    sizes = ["ahead", "N", "H", "BN: tl.constexpr", "BH: tl.constexpr", "BK: tl.constexpr"]
-    return kernel(f"forward_step_{phase}", ["table", "counter", *sizes], body)
-
-
-def from_table(arguments: list[str], form: Form) -> list[str]:
-    """Each pointer from a table of addresses; the first number of the table is T."""
-    lines = ["STEPS = tl.load(table)"]
-    for k, name in enumerate(arguments):
-        kind = f"tl.{element(name, form)}"
-        lines.append(f"{name} = tl.multiple_of(tl.load(table + {k + 1}).to(tl.pointer_type({kind})), 16)")
-    return lines
-
-
-def element(name: str, form: Form) -> str:
-    """Dtype of what a pointer points to."""
-    if name in ("offsets", "lengths"):
-        return "int64"
-    own = ("mask", "bias", "history_h", "state_h", "d_lanes_at", "d_rows_at")
-    return form.dtype if name in own or name.startswith(("w_", "p_")) else form.accumulated
+    """One phase of one step of one tile."""
+    # No weights are read at steps beyond the last, which a graph has.
+    tile = ["summed = tl.where(there, H, 0)", *_tile(form, phase, functions(form)[phase])]
+    return one_step_kernel(f"forward_step_{phase}", [*pointers(form), *scratch(form)], form, False, tile)

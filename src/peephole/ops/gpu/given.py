@@ -11,11 +11,12 @@ from torch import Tensor
 
 from peephole.ops.batch_sizes import BatchSizes
 from peephole.ops.call import Call
-from peephole.ops.gpu.form import ACCUMULATED, PRECISIONS, Form
+from peephole.ops.gpu.form import PRECISIONS, Form
 from peephole.ops.gpu.projection import Projection
 from peephole.ops.gpu.rule import SHARED, Driver, choose_driver
 from peephole.ops.gpu.shape import Shape, shape_of
 from peephole.ops.memory import contiguous
+from peephole.ops.precision import KEPT
 
 T = TypeVar("T")
 
@@ -52,8 +53,8 @@ class Given:
         self.hidden: int = call.hidden_size(arrays)
         self.batch = int(arrays[call.first_state].shape[0])
         self.dtype = str(rows.dtype).removeprefix("torch.")
-        self.wide: torch.dtype = getattr(torch, ACCUMULATED[self.dtype])
-        self.rounds = self.wide != rows.dtype
+        self.wide: torch.dtype = getattr(torch, KEPT[self.dtype])
+        self.rounds = call.rounds(rows.dtype)
         self.shape: Shape = shape_of(sizes, self.batch, rows.device)
         self.projection: Projection | None = None
         self._folded: dict[str, Tensor] = {}

@@ -10,7 +10,7 @@ from torch import Tensor
 from peephole.equations.tangent import MARK, SAME, Tangent
 from peephole.ops.batch_sizes import BatchSizes
 from peephole.ops.call import Call, call_of
-from peephole.ops.gpu.form import ACCUMULATED
+from peephole.ops.precision import KEPT
 from peephole.ops.torch_autograd import apply
 
 Tensors = Sequence[Tensor | None]
@@ -20,9 +20,7 @@ def can(call: Call) -> bool:
     """Whether `second` knows this kind of call; otherwise the reference does."""
     names = (*call.cell.gates, *call.cell.values, *call.cell.parameters)
     plain = not (call.held or call.has_mask or call.has_projection)
-    return (
-        call.engine == "triton" and plain and not any(name.startswith(MARK) or name == SAME for name in names)
-    )
+    return plain and not any(name.startswith(MARK) or name == SAME for name in names)
 
 
 def second(
@@ -67,7 +65,7 @@ def _changes(
     """How the results of `call` change along `changes` of its arrays: J u."""
     tangent = Tangent(call.cell)
     value, change = (dict(zip(call.names, given, strict=True)) for given in (arrays, changes))
-    wide = getattr(torch, ACCUMULATED[str(arrays[0].dtype).removeprefix("torch.")])
+    wide = getattr(torch, KEPT[str(arrays[0].dtype).removeprefix("torch.")])
     save = tuple(MARK + name for name in ("h", *call.values))
     run = call_of(
         tangent,

@@ -51,15 +51,21 @@ class Shape:
         return to_device(self._rows[1], self.offsets.device)
 
     @functools.cached_property
-    def past(self) -> tuple[Tensor, Tensor]:
-        """`[R]` the place of the state before each row, in N initial states and R rows behind them: forwards, and in reverse."""
+    def past(self) -> Tensor:
+        """`[R]` the place of the state before each row, in N initial states and R rows behind them."""
+        time, place = self._rows
+        starts = np.cumsum(self.sizes.array) - self.sizes.array
+        found = np.where(time > 0, self.batch + starts[np.maximum(time - 1, 0)] + place, place)
+        return to_device(found, self.offsets.device)
+
+    @functools.cached_property
+    def past_in_reverse(self) -> Tensor:
+        """The same where sequences are read from their ends."""
         time, place = self._rows
         sizes = np.append(self.sizes.array, 0)
         starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])
-        forward = np.where(time > 0, self.batch + starts[np.maximum(time - 1, 0)] + place, place)
-        reverse = np.where(place < sizes[time + 1], self.batch + starts[time + 1] + place, place)
-        device = self.offsets.device
-        return to_device(forward, device), to_device(reverse, device)
+        found = np.where(place < sizes[time + 1], self.batch + starts[time + 1] + place, place)
+        return to_device(found, self.offsets.device)
 
 
 _known: weakref.WeakKeyDictionary[BatchSizes, dict[Any, Shape]] = weakref.WeakKeyDictionary()

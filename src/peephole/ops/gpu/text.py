@@ -79,3 +79,64 @@ def dot(form: Form, left: str, right: str, into: str) -> str:
         f"{into} = tl.dot({left}, {right}, {into}, "
         f'input_precision="{form.precision}", out_dtype=tl.{form.accumulated})'
     )
+
+
+def renamed(arguments: list[str]) -> list[str]:
+    """Arguments of a kernel: pointers whose names a block of the same name would take end in ``_at``."""
+    kinds = ("slot_", "held_", "operand_", "kept_", "d_")
+    return [f"{name}_at" if name.startswith(kinds) else name for name in arguments]
+
+
+def from_table(arguments: list[str], form: Form) -> list[str]:
+    """Each pointer from a table of addresses; the first number of the table is T."""
+    lines = ["STEPS = tl.load(table)"]
+    for k, name in enumerate(arguments):
+        kind = f"tl.{element(name, form)}"
+        lines.append(f"{name} = tl.multiple_of(tl.load(table + {k + 1}).to(tl.pointer_type({kind})), 16)")
+    return lines
+
+
+def element(name: str, form: Form) -> str:
+    """Dtype of what a pointer points to."""
+    if name in ("offsets", "lengths"):
+        return "int64"
+    own = ("mask", "bias", "history_h", "state_h", "d_lanes_at", "d_rows_at")
+    return form.dtype if name in own or name.startswith(("w_", "p_")) else form.accumulated
+
+
+def tiled_kernel(
+    name: str, arguments: list[str], loop: list[str], tiles: Iterable[list[str]], steps: str
+) -> str:
+    """All steps of a few sequences: `loop` finds the step `s`, and each of `tiles` is a stage of it for some units."""
+    for tile in tiles:
+        inner = ["u = first_u + tl.arange(0, BH).to(tl.int64)", *tile]
+        loop = [*loop, "for first_u in range(0, H, BH):", *indent(inner), "tl.debug_barrier()"]
+    body = [
+        "first = tl.program_id(0).to(tl.int64) * BN",
+        "n = first + tl.arange(0, BN)",
+        "summed = H",
+        "steps = tl.load(lengths + first)",
+        f"for s in range(0, {steps}):",
+        *indent(loop),
+    ]
+    sizes = ["N", "STEPS", "H", "BN: tl.constexpr", "BH: tl.constexpr", "BK: tl.constexpr"]
+    return kernel(name, [*renamed(arguments), *sizes], body)
+
+
+def one_step_kernel(name: str, arguments: list[str], form: Form, backwards: bool, tile: list[str]) -> str:
+    """One stage of one step of one tile.
+
+    Pointers and T are read from a table, and the step from a counter: a graph of launches serves every call.
+    """
+    body = [
+        *from_table(renamed(arguments), form),
+        "s = tl.load(counter) + ahead",
+        f"t = {'STEPS - 1 - s' if form.reverse != backwards else 's'}",
+        "n = tl.program_id(0).to(tl.int64) * BN + tl.arange(0, BN)",
+        "u = tl.program_id(1) * BH + tl.arange(0, BH).to(tl.int64)",
+        *step(form),
+        *before(form),
+        *tile,
+    ]
+    sizes = ["ahead", "N", "H", "BN: tl.constexpr", "BH: tl.constexpr", "BK: tl.constexpr"]
+    return kernel(name, ["table", "counter", *sizes], body)

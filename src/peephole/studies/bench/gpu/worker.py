@@ -21,9 +21,8 @@ def serve(connection: Connection, settings: Settings) -> None:
     ``("broken", reason)`` where the GPU does not answer any more, and ends.
     """
     os.dup2(2, 1)  # what libraries print is no result
-    signal.signal(
-        signal.SIGINT, signal.SIG_IGN
-    )  # Ctrl-C is for the one that started this, which then ends it
+    # Ctrl-C is for the one that started this, which then ends it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ["TORCHINDUCTOR_COMPILE_THREADS"] = "1"  # processes of its own would outlive this one
     import torch
 

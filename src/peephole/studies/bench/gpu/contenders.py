@@ -189,7 +189,7 @@ def _compile(problem: Problem) -> Contender | Refusal:
 def step_loop(problem: Problem, compiler: Callable[[nn.Module], Callable[..., Any]]) -> Contender | Refusal:
     """Return the loop over one step that a compiler has had.
 
-    The whole loop cannot be compiled: it is unrolled, and takes minutes for 50 steps.
+    Not the whole loop, which would be unrolled: compiling takes longer with every step.
 
     Args:
         problem: dense, of one layer and direction.
